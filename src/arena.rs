@@ -1,0 +1,258 @@
+//! The public type: what an arena is made of and tells about itself.
+
+use core::alloc::Layout;
+use core::fmt;
+use core::ptr::{NonNull, null_mut};
+use std::sync::atomic::AtomicPtr;
+
+use crate::class::{UNIT, UNIT_SHIFT};
+use crate::config::Config;
+use crate::heap::shared::Shared;
+use crate::heap::{recover, registry, stats};
+use crate::info::{Info, SlabUsage};
+use crate::os;
+use crate::sync::{AtomicUsize, Ordering};
+
+/// A bounded arena: a memory allocator with a hard cap.
+///
+/// Made in `const` context, it takes address space at its first use and memory pool by pool. As a
+/// `#[global_allocator]` it serves a whole program; made locally it is private, independent of all others, and gives
+/// everything back when dropped. It may be moved at any time: what it manages does not move with it.
+///
+/// ```
+/// use arenal::Arena;
+/// use std::alloc::Layout;
+///
+/// let arena = Arena::new(16 << 20);
+/// let layout = Layout::new::<[u64; 9]>();
+/// let block = arena.allocate(layout)?;
+/// assert_eq!(arena.slab_for(layout), Some(72));
+/// assert_eq!(arena.info().allocated, 72);
+/// // SAFETY: allocated above with this layout, and not used again.
+/// unsafe { arena.deallocate(block, layout) };
+/// assert_eq!(arena.info().allocated, 0);
+/// # Ok::<(), arenal::AllocError>(())
+/// ```
+///
+/// A capacity outside of the range does not compile in a `static`:
+///
+/// ```compile_fail
+/// static ARENA: arenal::Arena = arenal::Arena::new(1 << 50);
+/// ```
+pub struct Arena {
+    /// List heads below this are no chunk for this arena: `usize::MAX` unless the threads' own lists are its.
+    pub(crate) floor: AtomicUsize,
+    /// Copies of the map's, for the inlined half of a free; 0 units until the first use.
+    pub(crate) base: AtomicUsize,
+    pub(crate) units: AtomicUsize,
+    pub(crate) tags: AtomicPtr<u8>,
+    pub(crate) records: AtomicPtr<u8>,
+    /// Null until the first use.
+    shared: AtomicPtr<Shared>,
+    pub(crate) config: Config,
+}
+
+impl Arena {
+    /// Largest capacity: 1 TiB.
+    pub const MAX_CAPACITY: usize = 1 << 40;
+    /// Smallest capacity: 4 MiB, enough for a program with several threads.
+    pub const MIN_CAPACITY: usize = 4 << 20;
+
+    /// An arena of at most `capacity` bytes of pools, with the default configuration.
+    ///
+    /// # Panics
+    /// Outside of [`MIN_CAPACITY`](Arena::MIN_CAPACITY)`..=`[`MAX_CAPACITY`](Arena::MAX_CAPACITY): a compile error in
+    /// a `static`.
+    pub const fn new(capacity: usize) -> Arena {
+        Arena::with_config(Config::new(capacity))
+    }
+
+    /// An arena that behaves as configured.
+    ///
+    /// # Panics
+    /// As [`Arena::new`], and if `system_above` exceeds the capacity.
+    pub const fn with_config(config: Config) -> Arena {
+        assert!(
+            config.capacity >= Arena::MIN_CAPACITY && config.capacity <= Arena::MAX_CAPACITY,
+            "the capacity of an arena must be between 4 MiB (4194304 bytes) and 1 TiB (1099511627776 bytes)"
+        );
+        if let Some(bytes) = config.system_above {
+            assert!(
+                bytes <= config.capacity,
+                "`system_above` must not exceed the capacity of the arena"
+            );
+        }
+        Arena {
+            floor: AtomicUsize::new(usize::MAX),
+            base: AtomicUsize::new(0),
+            units: AtomicUsize::new(0),
+            tags: AtomicPtr::new(null_mut()),
+            records: AtomicPtr::new(null_mut()),
+            shared: AtomicPtr::new(null_mut()),
+            config,
+        }
+    }
+
+    /// The cap in force on pool memory, in bytes.
+    ///
+    /// May be less than asked for: rounded down to whole units of memory, and where the address space is limited, to
+    /// what the OS granted.
+    pub fn capacity(&self) -> usize {
+        match self.shared() {
+            Some(shared) => shared.map().capacity(),
+            None => self.config.capacity / UNIT.max(os::page_size()) * UNIT.max(os::page_size()),
+        }
+    }
+
+    /// The slab that would serve a layout, in bytes; `None`: the system allocator would, or nobody.
+    pub fn slab_for(&self, layout: Layout) -> Option<usize> {
+        self.config.slab_for(layout, self.capacity())
+    }
+
+    /// This arena's slab sizes in bytes, ascending.
+    pub fn slabs(&self) -> impl Iterator<Item = usize> {
+        self.config.slabs(self.capacity())
+    }
+
+    /// Whether the address lies in this arena's memory. O(1).
+    pub fn contains(&self, ptr: *const u8) -> bool {
+        // Relaxed: whoever asks about a chunk learned of it after it was set.
+        let unit = (ptr as usize).wrapping_sub(self.base.load(Ordering::Relaxed)) >> UNIT_SHIFT;
+        unit < self.units.load(Ordering::Relaxed)
+    }
+
+    /// The arena's figures. O(heaps × slabs + pools).
+    pub fn info(&self) -> Info {
+        let Some(shared) = self.known() else {
+            return Info {
+                capacity: self.capacity(),
+                ..Info::default()
+            };
+        };
+        let allocated = stats::usages(shared).map(|usage| usage.allocated).sum();
+        Info {
+            capacity: shared.map().capacity(),
+            heap: shared.with_space(|space| space.held()),
+            allocated,
+            overhead: shared.overhead(),
+            // Relaxed: a count.
+            system: shared.system().load(Ordering::Relaxed),
+        }
+    }
+
+    /// What each slab that holds memory holds, ascending by slab. O(heaps × slabs + pools).
+    pub fn utilization(&self) -> impl Iterator<Item = SlabUsage> {
+        self.known()
+            .into_iter()
+            .flat_map(|shared| stats::usages(shared).map(SlabUsage::from))
+    }
+
+    /// Gives the memory of empty pools back to the OS and keeps their addresses; returns the bytes given back.
+    ///
+    /// Empty pools of idle and departed threads are found too. O(heaps × slabs + pools), and one system call for each
+    /// run of empty memory.
+    pub fn trim(&self) -> usize {
+        let Some(shared) = self.known() else { return 0 };
+        recover::run(shared, None);
+        shared.with_space(|space| space.trim(shared.map()))
+    }
+
+    /// Frees every pool at once: the arena is empty and usable again. Blocks of the system allocator are not touched.
+    ///
+    /// # Safety
+    /// No chunk of the arena is used afterwards, and no other thread is inside the arena.
+    pub unsafe fn release(&self) {
+        if let Some(shared) = self.known() {
+            self.forget_live();
+            // SAFETY: the caller's promise.
+            unsafe { shared.clear() };
+        }
+    }
+
+    /// The shared state, made if need be. `None`: the OS refuses.
+    #[inline]
+    pub(crate) fn shared(&self) -> Option<&Shared> {
+        self.known().or_else(|| self.start(false))
+    }
+
+    /// As [`Arena::shared`], for the entry of a global allocator: only that may claim the threads' own lists, for the
+    /// process's first such arena.
+    #[inline]
+    pub(crate) fn shared_as_global(&self) -> Option<&Shared> {
+        self.known().or_else(|| self.start(true))
+    }
+
+    /// The shared state if the arena has been used.
+    #[inline]
+    pub(crate) fn known(&self) -> Option<&Shared> {
+        // Acquire: sees the state that `start` published.
+        // SAFETY: it lives until the arena is dropped.
+        unsafe { self.shared.load(Ordering::Acquire).as_ref() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn start(&self, wants_primary: bool) -> Option<&Shared> {
+        let shared = registry::enter(
+            || NonNull::new(self.shared.load(Ordering::Acquire)),
+            wants_primary,
+            |primary| {
+                let huge = self.config.huge_pages.policy();
+                Shared::reserve(self.config.capacity, Arena::MIN_CAPACITY, huge, primary)
+            },
+            |made| self.publish(made),
+        )?;
+        // SAFETY: it lives until the arena is dropped.
+        Some(unsafe { shared.as_ref() })
+    }
+
+    fn publish(&self, made: NonNull<Shared>) {
+        // SAFETY: just made.
+        let shared = unsafe { made.as_ref() };
+        let map = shared.map();
+        // Relaxed: a thread reaches these words with a chunk of this arena in hand, which it got after they were set.
+        self.base.store(map.base() as usize, Ordering::Relaxed);
+        self.tags.store(map.tags().cast_mut().cast(), Ordering::Relaxed);
+        self.records.store(map.records(), Ordering::Relaxed);
+        self.units.store(map.units(), Ordering::Relaxed);
+        if shared.primary() {
+            self.floor.store(crate::slab::chunk::FLOOR, Ordering::Relaxed);
+        }
+        // Release: publishes the shared state.
+        self.shared.store(made.as_ptr(), Ordering::Release);
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        let Some(shared) = NonNull::new(*self.shared.get_mut()) else {
+            return;
+        };
+        // SAFETY: it lives until unmapped below; afterwards no thread finds the arena in the registry, and by the rules
+        // of `Drop` none uses it.
+        unsafe {
+            registry::leave(shared.as_ref());
+            for slot in shared.as_ref().heaps() {
+                if let Some(local) = slot.local() {
+                    local.detach();
+                }
+            }
+            Shared::unmap(shared);
+        }
+    }
+}
+
+impl fmt::Debug for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena")
+            .field("config", &self.config)
+            .field("info", &self.info())
+            .finish()
+    }
+}
+
+impl fmt::Display for Arena {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.info().fmt(f)
+    }
+}

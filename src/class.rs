@@ -1,0 +1,275 @@
+//! Size classes: which slab serves a request, and how large its pools are.
+//!
+//! A leaf: it knows numbers only. Small slabs (up to [`MAX_CHUNK`]) are numbered by [`Class`] and carved from pools;
+//! larger ones are spans of their own, sized by [`large_slab`].
+//!
+//! | sizes            | step                 | slabs | worst waste (slab − size) / slab |
+//! |------------------|----------------------|-------|----------------------------------|
+//! | 8 … 128          | 8                    | 16    | 7 bytes                          |
+//! | 136 … 1 Ki       | 1/16 of the doubling | 48    | 5.9 %                            |
+//! | 1 Ki … 128 Ki    | 1/8 of the doubling  | 56    | 11.1 %                           |
+//! | 128 Ki … 256 Ki  | 16 Ki                | 8     | 11.1 %                           |
+//! | 256 Ki …         | 1/16 of the doubling | rest  | 5.9 %                            |
+//!
+//! Steps are powers of two, so a size rounded up to its alignment always lands on a slab that is a multiple of that
+//! alignment: no separate classes for aligned requests.
+
+/// log2 of the unit, the granularity in which spans are cut.
+pub(crate) const UNIT_SHIFT: u32 = 14;
+/// Bytes of one unit of the arena.
+pub(crate) const UNIT: usize = 1 << UNIT_SHIFT;
+/// Number of slabs that are carved from pools.
+pub(crate) const CLASSES: usize = 120;
+/// Largest chunk that is carved from a pool; larger requests are spans.
+pub(crate) const MAX_CHUNK: usize = 128 << 10;
+/// Largest alignment served from the arena: the alignment of its base.
+pub(crate) const MAX_ALIGN: usize = 2 << 20;
+/// Chunks from this size on are carved one by one and carry no links until freed.
+pub(crate) const BUMP_FROM: usize = 4096;
+
+const FINE_LIMIT: usize = 1024;
+const FINE: usize = FINE_LIMIT / 8;
+/// Longest pool, in units: the distance of a unit to its pool's head is one byte.
+const MAX_POOL_UNITS: usize = 128;
+
+/// Number of a small slab, `0..CLASSES`, ascending with the chunk size.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Class(u8);
+
+/// Slab sizes by class.
+const SIZES: [u32; CLASSES] = {
+    let mut sizes = [0; CLASSES];
+    let mut class = 0;
+    let mut size = 0;
+    while class < CLASSES {
+        size += step_above(size);
+        sizes[class] = size as u32;
+        class += 1;
+    }
+    sizes
+};
+
+/// Class by `ceil(size / 8)`, up to [`FINE_LIMIT`].
+const BY_EIGHTS: [u8; FINE + 1] = {
+    let mut table = [0; FINE + 1];
+    let mut eights = 1;
+    let mut class = 0;
+    while eights <= FINE {
+        if eights * 8 > SIZES[class] as usize {
+            class += 1;
+        }
+        table[eights] = class as u8;
+        eights += 1;
+    }
+    table
+};
+
+/// Units of a full-grown pool by class: at least eight chunks, and little left over at its end.
+const POOL_UNITS: [u8; CLASSES] = {
+    let mut table = [0; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        table[class] = best_units(SIZES[class] as usize);
+        class += 1;
+    }
+    table
+};
+
+const fn step_above(size: usize) -> usize {
+    if size < 128 {
+        8
+    } else if size < FINE_LIMIT {
+        (1 << size.ilog2()) / 16
+    } else {
+        (1 << size.ilog2()) / 8
+    }
+}
+
+const fn best_units(size: usize) -> u8 {
+    let mut units = size.div_ceil(UNIT / 8);
+    if units < 4 {
+        units = 4;
+    }
+    if units > 64 {
+        units = 64;
+    }
+    let limit = if units * 2 > MAX_POOL_UNITS {
+        MAX_POOL_UNITS
+    } else {
+        units * 2
+    };
+    let mut best = units;
+    while units <= limit {
+        // Compare leftover shares without fractions: waste/units < best_waste/best.
+        if (units * UNIT % size) * best < (best * UNIT % size) * units {
+            best = units;
+        }
+        units += 1;
+    }
+    best as u8
+}
+
+impl Class {
+    /// The class that serves `size` bytes; `None` above [`MAX_CHUNK`].
+    #[inline(always)]
+    pub(crate) const fn of(size: usize) -> Option<Class> {
+        if size <= FINE_LIMIT {
+            Some(Class(BY_EIGHTS[size.div_ceil(8)]))
+        } else if size <= MAX_CHUNK {
+            let below = size - 1;
+            let octave = below.ilog2();
+            let class = (octave as usize - 10) * 8 + ((below >> (octave - 3)) & 7) + 64;
+            Some(Class(class as u8))
+        } else {
+            None
+        }
+    }
+
+    /// The class of this number, which the caller knows to be below [`CLASSES`].
+    #[inline(always)]
+    pub(crate) const fn from_index(index: usize) -> Class {
+        debug_assert!(index < CLASSES);
+        Class(index as u8)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        // Lets the optimiser drop the bounds checks of per-class tables.
+        if self.0 as usize >= CLASSES {
+            // SAFETY: both constructors, `of` and `from_index`, yield numbers below CLASSES only.
+            unsafe { core::hint::unreachable_unchecked() }
+        }
+        self.0 as usize
+    }
+
+    /// Bytes of one chunk.
+    #[inline(always)]
+    pub(crate) const fn size(self) -> usize {
+        SIZES[self.index()] as usize
+    }
+
+    /// All classes, ascending.
+    pub(crate) fn all() -> impl Iterator<Item = Class> {
+        (0..CLASSES).map(Class::from_index)
+    }
+
+    /// Alignment that every pool of this class needs so that its chunks have the alignment their size promises.
+    pub(crate) const fn pool_align(self) -> usize {
+        let natural = 1 << self.size().trailing_zeros();
+        if natural > UNIT { natural } else { UNIT }
+    }
+
+    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`.
+    ///
+    /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk, start small
+    /// and double with use, and take no more than 1/16 of the arena unless one chunk needs it. What does not fit
+    /// another chunk is not taken.
+    pub(crate) fn pool_units(self, held: u32, arena_units: usize) -> usize {
+        let full = POOL_UNITS[self.index()] as usize;
+        let wanted = if full == 4 && self.size() <= UNIT / 8 {
+            1 << held.min(2)
+        } else {
+            full
+        };
+        let most = wanted.min(arena_units / 16).max(self.least_units());
+        (most * UNIT / self.size() * self.size()).div_ceil(UNIT)
+    }
+
+    /// Units of the smallest pool: it holds one chunk.
+    pub(crate) const fn least_units(self) -> usize {
+        self.size().div_ceil(UNIT)
+    }
+
+    /// Whether fresh chunks are handed out one by one, without links written into them.
+    #[inline(always)]
+    pub(crate) const fn bumps(self) -> bool {
+        self.size() >= BUMP_FROM
+    }
+
+    /// How many frees of one pool are posted to its owner at once.
+    #[inline(always)]
+    pub(crate) const fn batch(self) -> u32 {
+        let by_bytes = (16 << 10) / self.size();
+        if by_bytes == 0 {
+            1
+        } else if by_bytes > 64 {
+            64
+        } else {
+            by_bytes as u32
+        }
+    }
+}
+
+/// Bytes of the slab that serves a large request of `size` bytes: a multiple of [`UNIT`].
+///
+/// `None` where rounding would overflow.
+pub(crate) const fn large_slab(size: usize) -> Option<usize> {
+    debug_assert!(size > 0);
+    let step = if size <= 256 << 10 {
+        UNIT
+    } else {
+        (1 << (size - 1).ilog2()) / 16
+    };
+    size.checked_next_multiple_of(step)
+}
+
+const _: () = {
+    assert!(SIZES[CLASSES - 1] as usize == MAX_CHUNK);
+    assert!(SIZES[63] as usize == FINE_LIMIT);
+    assert!(MAX_ALIGN >= MAX_CHUNK && MAX_ALIGN.is_multiple_of(UNIT));
+    let mut class = 0;
+    while class < CLASSES {
+        let size = SIZES[class] as usize;
+        assert!(size.is_multiple_of(8));
+        assert!(Class::of(size).unwrap().0 as usize == class);
+        assert!(class == 0 || Class::of(SIZES[class - 1] as usize + 1).unwrap().0 as usize == class);
+        let bytes = POOL_UNITS[class] as usize * UNIT;
+        assert!(bytes >= size && POOL_UNITS[class] as usize <= MAX_POOL_UNITS);
+        // At most 3.2 % of a full-grown pool lies behind its last chunk.
+        assert!(bytes % size * 31 <= bytes);
+        class += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_gets_the_tightest_slab() {
+        for size in 1..=MAX_CHUNK {
+            let class = Class::of(size).unwrap();
+            assert!(class.size() >= size);
+            assert!(class.index() == 0 || Class::from_index(class.index() - 1).size() < size);
+            if size >= 128 {
+                assert!((class.size() - size) * 8 <= class.size(), "waste of {size}");
+            }
+        }
+        assert!(Class::of(MAX_CHUNK + 1).is_none());
+    }
+
+    #[test]
+    fn aligned_sizes_land_on_aligned_slabs() {
+        for shift in 3..=17 {
+            let align = 1usize << shift;
+            for size in (align..=MAX_CHUNK).step_by(align) {
+                let class = Class::of(size).unwrap();
+                assert!(class.size().is_multiple_of(align), "{size} at {align}");
+                assert!(class.pool_align() >= align.min(1 << class.size().trailing_zeros()));
+            }
+        }
+    }
+
+    #[test]
+    fn large_slabs_are_tight_and_monotonic() {
+        let mut last = MAX_CHUNK;
+        for size in (MAX_CHUNK + 1..8 << 20).step_by(1013) {
+            let slab = large_slab(size).unwrap();
+            assert!(slab >= size && slab >= last && slab.is_multiple_of(UNIT));
+            assert!((slab - size) * 8 <= slab);
+            assert_eq!(large_slab(slab), Some(slab));
+            last = slab;
+        }
+        assert_eq!(large_slab(usize::MAX), None);
+    }
+}

@@ -1,0 +1,283 @@
+//! The arena's own calls: from a layout to a chunk, a span, or the system, and back.
+//!
+//! The inlined halves know the thread's lists of the primary arena and nothing else; everything they cannot serve goes
+//! to one out-of-line function each.
+
+use core::alloc::Layout;
+use core::ptr::{NonNull, null_mut};
+
+use crate::arena::Arena;
+use crate::class::{Class, UNIT_SHIFT};
+use crate::config::Exhausted;
+use crate::error::AllocError;
+use crate::heap::refill::{self, Served};
+use crate::heap::shared::Shared;
+use crate::heap::{large, returns, thread};
+use crate::place::{Place, aligned_size};
+use crate::slab::chunk::FLOOR;
+use crate::slab::pool::Pool;
+use crate::span::map::RECORD;
+use crate::sync::{AtomicU32, Ordering};
+use crate::system::{self, Account};
+
+/// What the slow half is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Through `GlobalAlloc`: may make the arena the process's primary one.
+    Global,
+    /// As `Global`, all bytes zero.
+    GlobalZeroed,
+    /// Through the arena's own calls.
+    Own,
+    /// As `Own`, all bytes zero.
+    OwnZeroed,
+}
+
+impl Ask {
+    fn zero(self) -> bool {
+        matches!(self, Ask::GlobalZeroed | Ask::OwnZeroed)
+    }
+
+    fn global(self) -> bool {
+        matches!(self, Ask::Global | Ask::GlobalZeroed)
+    }
+}
+
+impl Arena {
+    /// A block for the layout; zero-size layouts are served too. O(1) on a hit.
+    ///
+    /// # Errors
+    /// Out of memory: see [`AllocError`]. Nothing else changes.
+    #[inline]
+    pub fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        NonNull::new(self.allocate_fast(layout, Ask::Own)).ok_or(AllocError)
+    }
+
+    /// As [`Arena::allocate`], all bytes zero; memory known to be fresh is not written to.
+    ///
+    /// # Errors
+    /// As [`Arena::allocate`].
+    #[inline]
+    pub fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
+        NonNull::new(self.allocate_zeroed_fast(layout, Ask::OwnZeroed)).ok_or(AllocError)
+    }
+
+    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, or by address.
+    ///
+    /// # Errors
+    /// As [`Arena::allocate`].
+    ///
+    /// # Panics
+    /// If `slab` is none of [`Arena::slabs`]; the message names the nearest ones.
+    pub fn allocate_slab(&self, slab: usize) -> Result<NonNull<u8>, AllocError> {
+        let Ok(layout) = Layout::from_size_align(slab, 8) else {
+            self.no_slab(slab)
+        };
+        let capacity = self.capacity();
+        let exists = slab > 0
+            && match Class::of(slab) {
+                Some(class) => class.size() == slab && self.slabs().any(|size| size == slab),
+                None => self.config.slab_for(layout, capacity) == Some(slab),
+            };
+        if !exists {
+            self.no_slab(slab);
+        }
+        let block = match Class::of(slab) {
+            Some(class) if slab > self.config.threshold(capacity) => self
+                .shared()
+                .and_then(|shared| refill::allocate_unlisted(shared, class))
+                .map_or(null_mut(), |served| self.mark_live(served.chunk as *mut u8)),
+            _ => self.allocate_fast(layout, Ask::Own),
+        };
+        NonNull::new(block).ok_or(AllocError)
+    }
+
+    /// Frees a block by its layout: the fast way. Any thread may free.
+    ///
+    /// # Safety
+    /// The block comes from this arena, with this layout, and is not used afterwards.
+    #[inline]
+    pub unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { self.deallocate_fast(ptr.as_ptr(), layout) }
+    }
+
+    /// Frees a block by its address alone, the arena's or the system's.
+    ///
+    /// # Safety
+    /// The block comes from this arena and is not used afterwards.
+    pub unsafe fn free(&self, ptr: NonNull<u8>) {
+        self.unmark_live(ptr.as_ptr());
+        // SAFETY: the caller's promise.
+        unsafe { self.deallocate_slow(ptr.as_ptr(), None) }
+    }
+
+    /// Bytes of a block that the caller may use: for a chunk, its slab's size.
+    ///
+    /// # Safety
+    /// The block comes from this arena and is live.
+    pub unsafe fn usable_size(&self, ptr: NonNull<u8>) -> usize {
+        match self.known() {
+            Some(shared) if self.contains(ptr.as_ptr()) => returns::check_chunk(shared, ptr.as_ptr() as usize),
+            // SAFETY: not the arena's, so a block of the system on its account.
+            _ => unsafe { system::usable_size(ptr.as_ptr()) },
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
+        if let Some(class) = Class::of(aligned_size(layout)) {
+            // Relaxed: a floor seen too high leads to the slow half, which knows.
+            let floor = self.floor.load(Ordering::Relaxed);
+            if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
+                return self.mark_live(chunk as *mut u8);
+            }
+        }
+        self.allocate_slow(layout, ask)
+    }
+
+    #[inline(always)]
+    pub(crate) fn allocate_zeroed_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
+        if let Some(class) = Class::of(aligned_size(layout)) {
+            // Relaxed: as in `allocate_fast`.
+            let floor = self.floor.load(Ordering::Relaxed);
+            if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
+                // SAFETY: the chunk is ours and holds the layout.
+                unsafe { (chunk as *mut u8).write_bytes(0, layout.size()) };
+                return self.mark_live(chunk as *mut u8);
+            }
+        }
+        self.allocate_slow(layout, ask)
+    }
+
+    /// # Safety
+    /// The block comes from this arena, with this layout, and is not used afterwards.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate_fast(&self, ptr: *mut u8, layout: Layout) {
+        self.unmark_live(ptr);
+        let class = Class::of(aligned_size(layout));
+        if let Some(class) = class {
+            let done = thread::with_primary(|local| {
+                if local.chunks(class).push(ptr as usize) {
+                    return true;
+                }
+                // Relaxed, here and below: set before any chunk of this arena was handed out.
+                let unit = (ptr as usize).wrapping_sub(self.base.load(Ordering::Relaxed)) >> UNIT_SHIFT;
+                if unit >= self.units.load(Ordering::Relaxed) {
+                    return false;
+                }
+                // SAFETY: there are `units` tags.
+                let tag = unsafe { &*self.tags.load(Ordering::Relaxed).cast::<AtomicU32>().add(unit) };
+                let dist = local.tag().distance(tag.load(Ordering::Relaxed));
+                if dist > 255 {
+                    return false;
+                }
+                let unit = unit - dist as usize;
+                // SAFETY: the tag says that a pool of this thread's begins there.
+                let pool = unsafe { &*self.records.load(Ordering::Relaxed).add(unit * RECORD).cast::<Pool>() };
+                if pool.push(ptr as usize) {
+                    self.ran_down(unit);
+                }
+                true
+            });
+            if done {
+                return;
+            }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.deallocate_slow(ptr, class) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn allocate_slow(&self, layout: Layout, ask: Ask) -> *mut u8 {
+        let Some(shared) = (if ask.global() {
+            self.shared_as_global()
+        } else {
+            self.shared()
+        }) else {
+            return null_mut();
+        };
+        let served = match self.config.place(layout, shared.map().capacity()) {
+            Place::Chunk(class) => match self.pop_private(shared, class) {
+                Some(chunk) => Some(Served { chunk, zero: false }),
+                None => refill::allocate(shared, class),
+            },
+            Place::Unlisted(class) => refill::allocate_unlisted(shared, class),
+            Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero()),
+            Place::System => return self.account(shared).allocate(layout, ask.zero()),
+            Place::None => None,
+        };
+        match served {
+            Some(served) => {
+                let block = served.chunk as *mut u8;
+                if ask.zero() && !served.zero {
+                    // SAFETY: the chunk is ours and holds the layout.
+                    unsafe { block.write_bytes(0, layout.size()) };
+                }
+                self.mark_live(block)
+            }
+            None if self.config.exhausted == Exhausted::System => self.account(shared).allocate(layout, ask.zero()),
+            None => null_mut(),
+        }
+    }
+
+    /// Frees what the inlined half could not: `class` is the layout's, `None` if unknown or large.
+    ///
+    /// # Safety
+    /// The block comes from this arena and is not used afterwards.
+    #[inline(never)]
+    pub(crate) unsafe fn deallocate_slow(&self, ptr: *mut u8, class: Option<Class>) {
+        let Some(shared) = self.known() else { self.foreign(ptr) };
+        match shared.map().unit_of(ptr as usize) {
+            Some(unit) => returns::free_elsewhere(shared, ptr as usize, unit, shared.map().tag(unit), class),
+            // SAFETY: not the arena's, so a block of the system on its account.
+            None => unsafe { self.account(shared).free(ptr) },
+        }
+    }
+
+    pub(crate) fn account<'a>(&'a self, shared: &'a Shared) -> Account<'a> {
+        Account {
+            held: shared.system(),
+            limit: self.config.system_limit,
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ran_down(&self, unit: usize) {
+        if let Some(shared) = self.known() {
+            thread::with_primary(|local| returns::ran_down(shared, local, unit));
+        }
+    }
+
+    /// The hit of an arena that is not the primary one.
+    #[inline]
+    fn pop_private(&self, shared: &Shared, class: Class) -> Option<usize> {
+        if shared.primary() {
+            None
+        } else {
+            thread::find(shared)?.chunks(class).pop(FLOOR)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn foreign(&self, ptr: *mut u8) -> ! {
+        crate::fatal::fatal(format_args!("free of {ptr:p}: this arena never allocated anything"))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn no_slab(&self, slab: usize) -> ! {
+        let below = self.slabs().take_while(|&size| size < slab).last();
+        let above = self.slabs().find(|&size| size > slab);
+        match (below, above) {
+            (Some(below), Some(above)) => panic!("no slab of {slab} bytes: the nearest are {below} and {above}"),
+            (Some(nearest), None) | (None, Some(nearest)) => {
+                panic!("no slab of {slab} bytes: the nearest is {nearest}")
+            }
+            (None, None) => panic!("no slab of {slab} bytes: this arena has no slabs"),
+        }
+    }
+}

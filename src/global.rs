@@ -1,0 +1,93 @@
+//! The arena as a global allocator, and as an `Allocator` of crate `allocator-api2`.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::null_mut;
+
+use crate::arena::Arena;
+use crate::entry::Ask;
+
+// SAFETY: blocks are aligned, at least as large as their layouts, disjoint, and stay where they are until freed; no
+// path unwinds: the slow halves do not panic, and out of memory is a null pointer.
+unsafe impl GlobalAlloc for Arena {
+    #[inline(always)]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.allocate_fast(layout, Ask::Global)
+    }
+
+    #[inline(always)]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        self.allocate_zeroed_fast(layout, Ask::GlobalZeroed)
+    }
+
+    #[inline(always)]
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { self.deallocate_fast(ptr, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        match Layout::from_size_align(new_size, layout.align()) {
+            // SAFETY: the caller's promise.
+            Ok(new) => unsafe { self.resize(ptr, layout, new, Ask::Global) },
+            Err(_) => null_mut(),
+        }
+    }
+}
+
+#[cfg(feature = "allocator-api2")]
+mod api2 {
+    use core::ptr::NonNull;
+
+    use allocator_api2::alloc::{AllocError, Allocator, Layout};
+
+    use crate::arena::Arena;
+    use crate::entry::Ask;
+
+    fn whole(block: *mut u8, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+        NonNull::new(block)
+            .map(|block| NonNull::slice_from_raw_parts(block, layout.size()))
+            .ok_or(AllocError)
+    }
+
+    // SAFETY: as for `GlobalAlloc`; copies of the reference name the same arena.
+    unsafe impl Allocator for &Arena {
+        #[inline]
+        fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            whole(self.allocate_fast(layout, Ask::Own), layout)
+        }
+
+        #[inline]
+        fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            whole(self.allocate_zeroed_fast(layout, Ask::OwnZeroed), layout)
+        }
+
+        #[inline]
+        unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
+            // SAFETY: the caller's promise.
+            unsafe { self.deallocate_fast(ptr.as_ptr(), layout) }
+        }
+
+        unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            // SAFETY: the caller's promise.
+            whole(unsafe { self.resize(ptr.as_ptr(), old, new, Ask::Own) }, new)
+        }
+
+        unsafe fn grow_zeroed(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            // SAFETY: the caller's promise; the block then holds the new layout.
+            unsafe {
+                let block = whole(self.resize(ptr.as_ptr(), old, new, Ask::Own), new)?;
+                block
+                    .cast::<u8>()
+                    .add(old.size())
+                    .write_bytes(0, new.size() - old.size());
+                Ok(block)
+            }
+        }
+
+        unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            // SAFETY: the caller's promise.
+            whole(unsafe { self.resize(ptr.as_ptr(), old, new, Ask::Own) }, new)
+        }
+    }
+}

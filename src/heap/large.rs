@@ -1,0 +1,93 @@
+//! Requests that get a span of their own.
+
+use super::recover;
+use super::refill::Served;
+use super::shared::Shared;
+use crate::class::{UNIT, large_slab};
+use crate::os;
+use crate::span::space::Span;
+use crate::span::tag;
+
+/// From this many bytes on, moving pages beats copying bytes into memory that is not warm (measured: a 4 KiB fault
+/// costs as much as copying some 10 KiB, a call that moves any number of pages some microseconds).
+const MOVE_FROM: usize = 1 << 20;
+
+/// Bytes of the slab that serves a large request in this arena; `None`: larger than the arena.
+pub(crate) fn slab_of(shared_capacity: usize, size: usize) -> Option<usize> {
+    if size > shared_capacity {
+        return None;
+    }
+    // The arena's own size is its last slab.
+    Some(large_slab(size)?.min(shared_capacity))
+}
+
+/// A span for `size` bytes at a multiple of `align`. With `zero`, all bytes are zero.
+pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool) -> Option<Served> {
+    let span = take(shared, size, align)?;
+    let start = shared.map().address(span.unit);
+    if zero {
+        // SAFETY: the span is committed and in nobody else's hands; what lies behind `stale_end` is zero already.
+        unsafe { start.write_bytes(0, (span.stale_end - span.unit) * UNIT) };
+    }
+    Some(Served {
+        chunk: start as usize,
+        zero,
+    })
+}
+
+fn take(shared: &Shared, size: usize, align: usize) -> Option<Span> {
+    let units = slab_of(shared.map().capacity(), size)? / UNIT;
+    let align = align.div_ceil(UNIT);
+    let span = shared.take(units, align).or_else(|| {
+        recover::run(shared, None);
+        shared.take(units, align)
+    })?;
+    shared.map().set_tag(span.unit, tag::LARGE);
+    Some(span)
+}
+
+/// Resizes a large block in place to the slab of `wanted` bytes; `false`: it stays as it is.
+pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
+    let map = shared.map();
+    let (Some(slab), Some(unit)) = (slab_of(map.capacity(), wanted), map.unit_of(block)) else {
+        return false;
+    };
+    let units = slab / UNIT;
+    shared.with_space(|space| {
+        let held = map.record(unit).units.get() as usize;
+        if units <= held {
+            if units < held {
+                space.shrink(map, unit, held, units);
+            }
+            return true;
+        }
+        space.grow(map, unit, held, units).is_some()
+    })
+}
+
+/// Moves the first `bytes` of a large block to a new span for `wanted` bytes and frees the old one: by moving pages
+/// where the target is cold, else by copying. `None`: the block is as it was.
+pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usize, align: usize) -> Option<usize> {
+    let map = shared.map();
+    let old = map.unit_of(block)?;
+    let span = take(shared, wanted, align)?;
+    let target = map.address(span.unit);
+    let whole = bytes.next_multiple_of(UNIT.max(os::page_size()));
+    let old_units = map.record(old).units.get() as usize;
+    // SAFETY: both spans are whole, committed, disjoint and in our hands alone.
+    let moved = whole >= MOVE_FROM
+        && whole <= old_units * UNIT
+        && span.stale_end == span.unit
+        && unsafe { os::move_pages(block as *mut u8, target, whole) };
+    if !moved {
+        // SAFETY: as above; `bytes` is no more than either holds.
+        unsafe { target.copy_from_nonoverlapping(block as *const u8, bytes) };
+    }
+    shared.with_space(|space| {
+        if moved {
+            space.cleaned(map, old, whole / UNIT);
+        }
+        space.give(map, old, old_units);
+    });
+    Some(target as usize)
+}

@@ -1,0 +1,46 @@
+//! Thread heaps: each thread's pools and lists, and what threads do for each other.
+//!
+//! | file         | noun                                                                    |
+//! |--------------|-------------------------------------------------------------------------|
+//! | [`local`]    | what a thread touches on every operation: its lists                     |
+//! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
+//! | [`shared`]   | an arena's shared state: its heaps and its space                        |
+//! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
+//! | [`refill`]   | allocation when the list is empty                                       |
+//! | [`large`]    | requests that get a span of their own                                   |
+//! | [`returns`]  | frees beyond the current pool: own pools, other heaps'                  |
+//! | [`outbox`]   | other heaps' chunks on their way home                                   |
+//! | [`inbox`]    | pools that other threads returned chunks to                             |
+//! | [`recover`]  | finding parked memory before a request fails                            |
+//! | [`steal`]    | taking an idle thread's unused pool from under its list                 |
+//! | [`registry`] | all arenas of the process; fork                                         |
+//! | [`stats`]    | figures, from counts that exist anyway                                  |
+//!
+//! Locks, in the order in which they may be taken: registry, recovery, a heap's, slots, space. Called by the entries;
+//! calls `slab`, `span`, `os`.
+
+pub(crate) mod inbox;
+#[cfg(not(loom))]
+pub(crate) mod large;
+#[cfg(not(loom))]
+pub(crate) mod local;
+#[cfg(not(loom))]
+pub(crate) mod outbox;
+#[cfg(not(loom))]
+pub(crate) mod recover;
+#[cfg(not(loom))]
+pub(crate) mod refill;
+#[cfg(not(loom))]
+pub(crate) mod registry;
+#[cfg(not(loom))]
+pub(crate) mod returns;
+#[cfg(not(loom))]
+pub(crate) mod shared;
+#[cfg(not(loom))]
+pub(crate) mod slot;
+#[cfg(not(loom))]
+pub(crate) mod stats;
+#[cfg(not(loom))]
+pub(crate) mod steal;
+#[cfg(not(loom))]
+pub(crate) mod thread;

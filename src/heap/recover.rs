@@ -1,0 +1,78 @@
+//! Finding parked memory before a request fails: chunks on their way home, emptied pools, the unused current pools of
+//! idle threads.
+//!
+//! One thread at a time looks through all heaps: O(heaps × slabs + pools). Pools that are empty go back to the arena,
+//! where any slab and any thread can have them.
+
+use super::shared::Shared;
+use super::slot::Slot;
+use super::{steal, thread};
+use crate::class::Class;
+use crate::slab::pool::Pool;
+use crate::sync::Ordering;
+
+/// Returns whether memory came back. `wanted` is the slab that the caller runs out of: its own list stays.
+#[cold]
+#[inline(never)]
+pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
+    let free = |shared: &Shared| shared.with_space(|space| space.free_units());
+    let before = free(shared);
+    let own = thread::find(shared).map(|local| local.slot());
+    let _one_at_a_time = shared.recovery.lock();
+    for slot in shared.heaps() {
+        let _held = slot.lock.lock();
+        let mine = own == Some(core::ptr::from_ref(slot) as usize);
+        match slot.local() {
+            Some(local) if mine => {
+                slot.outbox().flush(shared);
+                for class in Class::all().filter(|&class| Some(class) != wanted) {
+                    slot.shelve(shared, local, class);
+                }
+                slot.hear(shared);
+            }
+            Some(local) => {
+                slot.outbox().flush_foreign(shared);
+                steal::unused_pools(shared, slot, local);
+                hear_for(shared, slot);
+            }
+            None => slot.hear(shared),
+        }
+        slot.give_spares(shared);
+        retire_empty(shared, slot);
+    }
+    // Batches flushed on the way may have emptied pools of heaps that were looked at before.
+    for slot in shared.heaps() {
+        let _held = slot.lock.lock();
+        if !slot.inbox().is_empty() {
+            hear_for(shared, slot);
+        }
+    }
+    free(shared) > before
+}
+
+/// Gives back all listed pools that are empty. The heap is locked.
+pub(crate) fn retire_empty(shared: &Shared, slot: &Slot) {
+    for class in Class::all() {
+        for unit in slot.listed(shared, class) {
+            let pool = Pool::at(shared.map(), unit);
+            if pool.is_empty() && !pool.remote().announced() {
+                slot.retire(shared, unit, false);
+            }
+        }
+    }
+}
+
+/// Reads a heap's inbox while its owner may be freeing: only empty pools may be touched, the others are put back.
+fn hear_for(shared: &Shared, slot: &Slot) {
+    let map = shared.map();
+    let link = |unit: usize| Pool::at(map, unit).inbox_next();
+    for unit in slot.inbox().take(|unit| link(unit).load(Ordering::Relaxed)) {
+        let pool = Pool::at(map, unit);
+        if pool.standing() != crate::slab::pool::Standing::Current && pool.is_empty() {
+            pool.remote().heard();
+            slot.retire(shared, unit, false);
+        } else {
+            slot.inbox().push(unit, link(unit));
+        }
+    }
+}

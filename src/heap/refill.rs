@@ -1,0 +1,188 @@
+//! Allocation when the thread's list is empty: the slow half.
+//!
+//! In this order, cheapest first: what other threads returned to the current pool, more carving of it, another pool of
+//! the slab with free chunks, an empty pool or a new span; then full pools with a few chunks back, and at last memory
+//! parked elsewhere ([`recover`]).
+
+use super::local::{Chunks, Local};
+use super::recover;
+use super::shared::{COMMON, Shared};
+use super::slot::{Slab, Slot};
+use super::thread;
+use crate::class::{Class, UNIT};
+use crate::slab::chunk;
+use crate::slab::pool::{Pool, Standing};
+
+/// Bytes carved at a time from a slab's first pool: what an OS page holds.
+const CARVE_FIRST: usize = 4 << 10;
+/// Bytes carved at a time from later pools.
+const CARVE: usize = 16 << 10;
+/// Attempts at recovery before a request fails.
+const ATTEMPTS: usize = 3;
+
+/// A chunk, and whether all its bytes are known to be zero.
+#[derive(Clone, Copy)]
+pub(crate) struct Served {
+    pub(crate) chunk: usize,
+    pub(crate) zero: bool,
+}
+
+impl Served {
+    fn used(chunk: usize) -> Served {
+        Served { chunk, zero: false }
+    }
+}
+
+/// A chunk of the class when the fast path has none. `None`: out of memory.
+#[cold]
+#[inline(never)]
+pub(crate) fn allocate(shared: &Shared, class: Class) -> Option<Served> {
+    let found = match thread::find_or_attach(shared) {
+        Some(local) => from_heap(shared, local, class),
+        None => from_ownerless(shared, shared.slot(COMMON), class),
+    };
+    found.or_else(|| after_recovery(shared, class))
+}
+
+/// As [`allocate`] for a class whose lists are not used, because only some of its sizes are the arena's.
+#[cold]
+#[inline(never)]
+pub(crate) fn allocate_unlisted(shared: &Shared, class: Class) -> Option<Served> {
+    from_ownerless(shared, shared.slot(COMMON), class).or_else(|| after_recovery(shared, class))
+}
+
+fn after_recovery(shared: &Shared, class: Class) -> Option<Served> {
+    for _ in 0..ATTEMPTS {
+        let gained = recover::run(shared, Some(class));
+        let again = match thread::find(shared) {
+            Some(local) => from_heap(shared, local, class),
+            None => from_ownerless(shared, shared.slot(COMMON), class),
+        };
+        if again.is_some() || !gained {
+            return again.or_else(|| from_departed(shared, class));
+        }
+    }
+    from_departed(shared, class)
+}
+
+fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
+    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
+    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let _held = slot.lock.lock();
+    let chunks = local.chunks(class);
+    slot.settle(local, class);
+    // A thief may have put the list back while this thread waited for the lock.
+    if let Some(chunk) = chunks.pop(chunk::FLOOR) {
+        return Some(Served::used(chunk));
+    }
+    let slab = slot.slab(class);
+    loop {
+        if let Some(unit) = slab.current() {
+            let found = from_current(shared, slab, chunks, unit);
+            if found.is_some() {
+                return found;
+            }
+            finish(shared, slab, chunks, unit);
+        }
+        slot.hear(shared);
+        let unit = next_pool(shared, slot, class)?;
+        make_current(shared, slab, chunks, unit);
+        if let Some(chunk) = chunks.pop(chunk::FLOOR) {
+            return Some(Served::used(chunk));
+        }
+    }
+}
+
+/// What the current pool can still give, its list being empty.
+fn from_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) -> Option<Served> {
+    let pool = Pool::at(shared.map(), unit);
+    let base = shared.map().address(unit) as usize;
+    let mut head = pool.take_returned(base);
+    if head < chunk::FLOOR {
+        if pool.class().bumps() {
+            return pool.carve_one(base).map(|(chunk, zero)| Served { chunk, zero });
+        }
+        head = pool.carve(base, if slab.pools.get() > 1 { CARVE } else { CARVE_FIRST });
+    }
+    chunks.set_head(head);
+    chunks.pop(chunk::FLOOR).map(Served::used)
+}
+
+/// The current pool has nothing left.
+fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
+    let pool = Pool::at(shared.map(), unit);
+    chunks.no_pool();
+    slab.set_current(None);
+    pool.rest_full(pool.carved());
+    slab.full.push(shared.map(), unit);
+}
+
+fn make_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
+    let pool = Pool::at(shared.map(), unit);
+    pool.set_standing(Standing::Current);
+    slab.set_current(Some(unit));
+    chunks.set_head(pool.take_free());
+    chunks.set_pool(shared.map().address(unit) as usize, pool.units() * UNIT);
+}
+
+/// A pool with chunks to give, taken from its list.
+fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
+    let slab = slot.slab(class);
+    let map = shared.map();
+    if let Some(unit) = slab.available.first() {
+        slab.available.remove(map, unit);
+        return Some(unit);
+    }
+    if shared.has_departed() {
+        shared.help_departed();
+    }
+    if let Some(unit) = slot.new_pool(shared, class) {
+        return Some(unit);
+    }
+    // Full pools rest until an eighth is back; now every chunk counts.
+    let unit = slab.full.iter(map).find(|&unit| Pool::at(map, unit).can_give())?;
+    slab.full.remove(map, unit);
+    Some(unit)
+}
+
+/// One chunk from a heap without an owner: for threads that have no heap.
+fn from_ownerless(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
+    let _held = slot.lock.lock();
+    slot.hear(shared);
+    pop_listed(shared, slot, class).or_else(|| {
+        let unit = slot.new_pool(shared, class)?;
+        let slab = slot.slab(class);
+        Pool::at(shared.map(), unit).rest_available(0);
+        slab.available.push(shared.map(), unit);
+        pop_listed(shared, slot, class)
+    })
+}
+
+/// One chunk from any heap without an owner: the last resort of the others.
+fn from_departed(shared: &Shared, class: Class) -> Option<Served> {
+    shared.find_in_ownerless(|slot| pop_listed(shared, slot, class))
+}
+
+/// One chunk from a listed pool of a heap without an owner; the heap is locked.
+fn pop_listed(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
+    let map = shared.map();
+    let slab = slot.slab(class);
+    let unit = slot
+        .listed(shared, class)
+        .find(|&unit| Pool::at(map, unit).can_give())?;
+    let pool = Pool::at(map, unit);
+    let found = pool.pop_one(map.address(unit) as usize)?;
+    if !pool.can_give() {
+        match pool.standing() {
+            Standing::Available => slab.available.remove(map, unit),
+            _ => slab.full.remove(map, unit),
+        }
+        pool.rest_full(pool.live());
+        slab.full.push(map, unit);
+    } else if pool.standing() == Standing::Full {
+        slab.full.remove(map, unit);
+        pool.rest_available(pool.live());
+        slab.available.push(map, unit);
+    }
+    Some(Served::used(found))
+}

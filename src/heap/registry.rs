@@ -1,0 +1,107 @@
+//! All arenas of the process, and what a fork does to them.
+
+use core::ptr::NonNull;
+
+use super::shared::Shared;
+use super::thread;
+use crate::lock::Lock;
+use crate::os;
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+
+/// Held while arenas come and go, and while a thread exits.
+static LOCK: Lock = Lock::new();
+/// Address of the first arena's [`Shared`]; under the lock.
+static FIRST: AtomicUsize = AtomicUsize::new(0);
+/// Whether an arena has the threads' thread-local lists; at most one ever does.
+static HAS_PRIMARY: AtomicBool = AtomicBool::new(false);
+
+/// Makes an arena under the registry's lock, unless `existing` finds one made meanwhile.
+pub(crate) fn enter(
+    existing: impl FnOnce() -> Option<NonNull<Shared>>,
+    wants_primary: bool,
+    make: impl FnOnce(bool) -> Option<NonNull<Shared>>,
+    publish: impl FnOnce(NonNull<Shared>),
+) -> Option<NonNull<Shared>> {
+    let made = {
+        let _held = LOCK.lock();
+        if let Some(shared) = existing() {
+            return Some(shared);
+        }
+        // Relaxed: under the lock.
+        let primary = wants_primary && !HAS_PRIMARY.load(Ordering::Relaxed);
+        let shared = make(primary)?;
+        if primary {
+            HAS_PRIMARY.store(true, Ordering::Relaxed);
+        }
+        // SAFETY: just made, and it lives until `leave`.
+        unsafe { shared.as_ref() }
+            .next
+            .store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
+        FIRST.store(shared.as_ptr() as usize, Ordering::Relaxed);
+        publish(shared);
+        shared
+    };
+    // Outside of the lock, for it may allocate.
+    os::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
+    Some(made)
+}
+
+/// Takes an arena from the registry; no thread will find it there afterwards.
+pub(crate) fn leave(shared: &Shared) {
+    let _held = LOCK.lock();
+    let mut link = &FIRST;
+    loop {
+        let address = link.load(Ordering::Relaxed);
+        if address == 0 {
+            return;
+        }
+        if address == core::ptr::from_ref(shared) as usize {
+            link.store(shared.next.load(Ordering::Relaxed), Ordering::Relaxed);
+            return;
+        }
+        // SAFETY: listed arenas live; the lock is held.
+        link = unsafe { &(*(address as *const Shared)).next };
+    }
+}
+
+/// Calls `visit` for each arena under the registry's lock.
+pub(crate) fn with_arenas(visit: impl FnMut(&Shared)) {
+    let _held = LOCK.lock();
+    each(visit);
+}
+
+fn each(mut visit: impl FnMut(&Shared)) {
+    let mut at = FIRST.load(Ordering::Relaxed);
+    while at != 0 {
+        // SAFETY: listed arenas live; the lock is held.
+        let shared = unsafe { &*(at as *const Shared) };
+        at = shared.next.load(Ordering::Relaxed);
+        visit(shared);
+    }
+}
+
+extern "C" fn before_fork() {
+    LOCK.lock_for_fork();
+    each(Shared::lock_for_fork);
+}
+
+extern "C" fn after_fork_in_parent() {
+    each(Shared::unlock_after_fork);
+    LOCK.unlock_after_fork();
+}
+
+/// The other threads do not exist in the child. None was on a slow path, for their heaps were locked; what one of them
+/// was doing on a fast path leaks at most the chunk it was freeing.
+extern "C" fn after_fork_in_child() {
+    each(Shared::unlock_after_fork);
+    LOCK.unlock_after_fork();
+    with_arenas(|shared| {
+        for slot in shared.heaps() {
+            if thread::owns(shared, slot) {
+                slot.thread.set(os::thread_id());
+            } else if let Some(local) = slot.local() {
+                thread::depart(shared, local);
+            }
+        }
+    });
+}

@@ -1,0 +1,104 @@
+//! Frees beyond the thread's current pools.
+
+use super::local::Local;
+use super::outbox;
+use super::shared::Shared;
+use super::slot::Slot;
+use super::thread;
+use crate::class::Class;
+use crate::fatal::fatal;
+use crate::slab::pool::Pool;
+use crate::span::tag;
+
+/// A local free ran a pool's countdown down: the pool is worth a look.
+#[cold]
+#[inline(never)]
+pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
+    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
+    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let _held = slot.lock.lock();
+    // Another thread may have given the empty pool away before the lock was ours. Only this thread takes pools for
+    // this heap, so that a pool which is still tagged as ours is the same one.
+    let pool = Pool::at(shared.map(), unit);
+    if local.tag().distance(shared.map().tag(unit)) == 0 && pool.ran_down() {
+        slot.look(shared, unit);
+    }
+}
+
+/// Frees a chunk that is not of the calling thread's own primary pools. `tag` is that of the chunk's unit.
+#[inline(never)]
+pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u32, class: Option<Class>) {
+    let Some((_, dist)) = tag::pool_of(tag) else {
+        return free_span(shared, freed, unit, tag);
+    };
+    let local = thread::find(shared);
+    if let Some(local) = local
+        && local.tag().distance(tag) <= 255
+    {
+        return free_own(shared, local, freed, unit - dist, class);
+    }
+    let unit = unit - dist;
+    let class = class.unwrap_or_else(|| Pool::at(shared.map(), unit).class());
+    // A thread that only frees gets a heap for its outbox.
+    match local.or_else(|| thread::find_or_attach(shared)) {
+        Some(local) => {
+            // SAFETY: as in `ran_down`.
+            let slot = unsafe { &*(local.slot() as *const Slot) };
+            while !slot.outbox().put(shared, unit, freed, class.batch()) {
+                // Frozen by a thread that looks for memory under our heap's lock.
+                drop(slot.lock.lock());
+            }
+        }
+        None => outbox::post(shared, unit, freed, freed, 1),
+    }
+}
+
+/// A chunk of a pool of the calling thread's own.
+fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Option<Class>) {
+    let pool = Pool::at(shared.map(), unit);
+    let class = class.unwrap_or_else(|| pool.class());
+    if !local.chunks(class).push(freed) && pool.push(freed) {
+        ran_down(shared, local, unit);
+    }
+}
+
+fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u32) {
+    if tag != tag::LARGE || shared.map().address(unit) as usize != freed {
+        fatal(format_args!("free of {freed:#x}: no live chunk begins there"));
+    }
+    shared.with_space(|space| {
+        let units = shared.map().record(unit).units.get() as usize;
+        space.give(shared.map(), unit, units);
+    });
+}
+
+/// Aborts unless a chunk begins at the address: it lies in a pool at a multiple of its slab, and has been carved; or
+/// it is the start of a large span. Returns the bytes that belong to it.
+pub(crate) fn check_chunk(shared: &Shared, address: usize) -> usize {
+    let map = shared.map();
+    let Some(unit) = map.unit_of(address) else {
+        fatal(format_args!("free of {address:#x}: not this arena's memory"));
+    };
+    let tag = map.tag(unit);
+    let Some((_, dist)) = tag::pool_of(tag) else {
+        if tag != tag::LARGE || map.address(unit) as usize != address {
+            fatal(format_args!("free of {address:#x}: no live chunk begins there"));
+        }
+        return map.record(unit).units.get() as usize * crate::class::UNIT;
+    };
+    let pool = Pool::at(map, unit - dist);
+    let offset = address - map.address(unit - dist) as usize;
+    let size = pool.class().size();
+    if !offset.is_multiple_of(size) {
+        fatal(format_args!(
+            "free of {address:#x}: inside of a chunk, {} bytes behind its start (slab {size})",
+            offset % size
+        ));
+    }
+    if offset / size >= pool.carved() as usize {
+        fatal(format_args!(
+            "free of {address:#x}: that chunk of slab {size} was never allocated"
+        ));
+    }
+    size
+}

@@ -1,0 +1,275 @@
+//! A heap: the pools behind one thread's lists, or those that a departed thread left.
+//!
+//! Slots live in the arena's metadata and are never unmapped while the arena lives, so that a late message to a heap
+//! always has somewhere to go. A departed thread's slot, pools and number are taken over by the next new thread.
+//!
+//! Invariants, under the heap's lock: every pool tagged with this heap's number is the current one of its slab, in the
+//! list of available or of full pools of its slab, or a spare; `pools` counts all but the spares.
+
+use core::cell::Cell;
+
+use super::inbox::Inbox;
+use super::local::Local;
+use super::outbox::Outbox;
+use super::shared::Shared;
+use crate::class::{CLASSES, Class, UNIT};
+use crate::lock::Lock;
+use crate::slab::chunk;
+use crate::slab::list::List;
+use crate::slab::pool::{Pool, Standing};
+use crate::span::map::RECORD;
+use crate::span::tag::OwnerTag;
+use crate::sync::{Cell32, CellUsize};
+
+/// Units of the pools kept as spares.
+const SPARE_UNITS: usize = 4;
+
+/// A heap's pools of one slab. All-zero bytes: none.
+#[repr(C)]
+pub(crate) struct Slab {
+    pub(crate) available: List,
+    pub(crate) full: List,
+    /// Unit + 1 of the pool that the thread's list came from.
+    current: Cell32,
+    pub(crate) pools: Cell32,
+}
+
+impl Slab {
+    pub(crate) fn current(&self) -> Option<usize> {
+        (self.current.get() as usize).checked_sub(1)
+    }
+
+    pub(crate) fn set_current(&self, unit: Option<usize>) {
+        self.current.set(unit.map_or(0, |unit| unit as u32 + 1));
+    }
+}
+
+/// See the module. All-zero bytes are a slot that was never used.
+#[repr(C, align(128))]
+pub(crate) struct Slot {
+    /// Held by the owner on slow paths, and by others while they look for parked memory.
+    pub(crate) lock: Lock,
+    /// Number of the heap, from 1.
+    number: Cell32,
+    /// Next in the arena's list of free or departed slots; under the slots lock.
+    pub(crate) link: Cell32,
+    /// Kernel's number of the owning thread.
+    pub(crate) thread: Cell32,
+    /// Address of the owner's [`Local`]; 0: nobody's.
+    local: CellUsize,
+    /// Emptied pools kept for the owner's next need, as unit + 1.
+    spares: [Cell<u32>; 2],
+    inbox: Inbox,
+    outbox: Outbox,
+    slabs: [Slab; CLASSES],
+    /// Lists taken from the owner's and perhaps to be given back, see `steal`.
+    pub(crate) owed: [Cell<usize>; CLASSES],
+    /// The owner's lists, unless the arena is the primary one.
+    pub(crate) own: Local,
+}
+
+/// Bytes of a slot in the metadata.
+pub(crate) const SLOT: usize = size_of::<Slot>().next_multiple_of(RECORD);
+
+impl Slot {
+    pub(crate) fn number(&self) -> u32 {
+        self.number.get()
+    }
+
+    pub(crate) fn set_number(&self, number: u32) {
+        self.number.set(number)
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    #[inline(always)]
+    pub(crate) fn slab(&self, class: Class) -> &Slab {
+        &self.slabs[class.index()]
+    }
+
+    /// The owner's lists; `None` for a heap without an owner.
+    pub(crate) fn local(&self) -> Option<&Local> {
+        // SAFETY: the owner sets the address when it attaches and clears it, under this heap's lock, before its
+        // thread-local storage ends; callers hold the lock or are the owner.
+        unsafe { (self.local.get() as *const Local).as_ref() }
+    }
+
+    pub(crate) fn set_local(&self, local: Option<&Local>) {
+        self.local
+            .set(local.map_or(0, |local| core::ptr::from_ref(local) as usize))
+    }
+
+    pub(crate) fn has_pools(&self) -> bool {
+        self.slabs.iter().any(|slab| slab.pools.get() > 0)
+    }
+
+    /// Pools of a slab that are not current.
+    pub(crate) fn listed<'a>(&'a self, shared: &'a Shared, class: Class) -> impl Iterator<Item = usize> + 'a {
+        let slab = self.slab(class);
+        slab.available.iter(shared.map()).chain(slab.full.iter(shared.map()))
+    }
+
+    /// Takes a pool's worth of units from the spares or the arena and sets it up; the caller gives it a standing.
+    pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
+        let held = self.slab(class).pools.get();
+        let mut wanted = class.pool_units(held, shared.map().units());
+        let (unit, units, stale) = loop {
+            if wanted == SPARE_UNITS
+                && let Some(spare) = self.spares.iter().find(|spare| spare.get() != 0)
+            {
+                break (spare.replace(0) as usize - 1, wanted, wanted);
+            }
+            match shared.take(wanted, class.pool_align() / UNIT) {
+                Some(span) => {
+                    let tag = OwnerTag::new(self.number(), shared.primary());
+                    // The first unit last: who walks the spans meets a pool only when it is whole.
+                    for dist in (0..span.units).rev() {
+                        shared.map().set_tag(span.unit + dist, tag.unit(dist));
+                    }
+                    break (span.unit, span.units, span.stale_end - span.unit);
+                }
+                None if wanted > class.least_units() => wanted = (wanted / 2).max(class.least_units()),
+                None => return None,
+            }
+        };
+        Pool::at(shared.map(), unit).init(class, units, stale);
+        self.slab(class).pools.set(held + 1);
+        Some(unit)
+    }
+
+    /// Takes an empty, listed pool out of service: a spare, or back to the arena.
+    pub(crate) fn retire(&self, shared: &Shared, unit: usize, keep_spare: bool) {
+        let pool = Pool::at(shared.map(), unit);
+        let slab = self.slab(pool.class());
+        match pool.standing() {
+            Standing::Available => slab.available.remove(shared.map(), unit),
+            Standing::Full => slab.full.remove(shared.map(), unit),
+            Standing::Current => unreachable!("a current pool is never retired"),
+        }
+        slab.pools.set(slab.pools.get() - 1);
+        if keep_spare
+            && pool.units() == SPARE_UNITS
+            && let Some(spare) = self.spares.iter().find(|spare| spare.get() == 0)
+        {
+            spare.set(unit as u32 + 1);
+        } else {
+            shared.give_pool(unit);
+        }
+    }
+
+    /// Number of spares.
+    pub(crate) fn spares(&self) -> usize {
+        self.spares.iter().filter(|spare| spare.get() != 0).count()
+    }
+
+    /// Gives the spares back to the arena.
+    pub(crate) fn give_spares(&self, shared: &Shared) {
+        for spare in &self.spares {
+            if let Some(unit) = (spare.replace(0) as usize).checked_sub(1) {
+                shared.give_pool(unit);
+            }
+        }
+    }
+
+    /// Decides anew where a listed pool stands. By the owner, or for a heap without one under its lock.
+    pub(crate) fn look(&self, shared: &Shared, unit: usize) {
+        let map = shared.map();
+        let pool = Pool::at(map, unit);
+        if pool.is_empty() && !pool.remote().announced() {
+            self.retire(shared, unit, self.local().is_some());
+        } else {
+            if pool.standing() == Standing::Full {
+                let slab = self.slab(pool.class());
+                slab.full.remove(map, unit);
+                slab.available.push(map, unit);
+            }
+            pool.rest_available(pool.live());
+        }
+    }
+
+    /// Reads the inbox. By the owner, or for a heap without one under its lock.
+    pub(crate) fn hear(&self, shared: &Shared) {
+        let map = shared.map();
+        for unit in self
+            .inbox
+            .take(|unit| Pool::at(map, unit).inbox_next().load(crate::sync::Ordering::Relaxed))
+        {
+            let pool = Pool::at(map, unit);
+            pool.remote().heard();
+            if pool.standing() != Standing::Current {
+                self.look(shared, unit);
+            }
+        }
+    }
+
+    /// Ends the current pool of a slab: its list goes back to it, and it back to the lists or the arena. By the owner,
+    /// or for a heap whose owner is gone.
+    pub(crate) fn shelve(&self, shared: &Shared, local: &Local, class: Class) {
+        let slab = self.slab(class);
+        let Some(unit) = slab.current() else { return };
+        let map = shared.map();
+        let pool = Pool::at(map, unit);
+        let chunks = local.chunks(class);
+        self.settle(local, class);
+        let base = map.address(unit) as usize;
+        let range = base..base + pool.units() * UNIT;
+        let count = chunk::count(chunks.head(), range, class.size(), pool.carved());
+        let count = count.unwrap_or_else(|| {
+            crate::fatal::fatal(format_args!(
+                "free list of slab {} is corrupt near {base:#x}",
+                class.size()
+            ))
+        });
+        let head = chunks.head();
+        chunks.no_pool();
+        chunks.set_head(chunk::END);
+        slab.set_current(None);
+        pool.take_back(head, count);
+        slab.available.push(map, unit);
+        if pool.is_empty() && !pool.remote().announced() {
+            self.retire(shared, unit, false);
+        }
+    }
+
+    /// Ends what a thief left unfinished with a slab's list: appends what is owed if the list says so. By the owner,
+    /// or for a heap whose owner is gone.
+    pub(crate) fn settle(&self, local: &Local, class: Class) {
+        let owed = self.owed[class.index()].replace(0);
+        let chunks = local.chunks(class);
+        if owed == 0 {
+            return;
+        }
+        if chunks.head() < chunk::FLOOR {
+            // END: the list went on in the owner's hands, what was owed is used up.
+            chunks.set_head(if chunks.head() == chunk::OWED { owed } else { chunk::END });
+        } else {
+            let last = chunk::last(chunks.head());
+            if chunk::next(last) == chunk::OWED {
+                chunk::link(last, owed);
+            }
+        }
+    }
+
+    /// Forgets all pools and lists: the arena's contents are gone.
+    pub(crate) fn clear(&self) {
+        self.inbox.take(|_| 0).for_each(drop);
+        self.outbox.clear();
+        self.spares.iter().for_each(|spare| spare.set(0));
+        self.owed.iter().for_each(|owed| owed.set(0));
+        for slab in &self.slabs {
+            slab.available.clear();
+            slab.full.clear();
+            slab.set_current(None);
+            slab.pools.set(0);
+        }
+        if let Some(local) = self.local() {
+            local.clear();
+        }
+    }
+}

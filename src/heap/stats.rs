@@ -1,0 +1,98 @@
+//! Figures, from counts that exist anyway: nothing is counted on the fast path.
+//!
+//! Exact while no thread is inside the arena; else each is near a value that held a moment ago.
+
+use super::shared::Shared;
+use crate::class::{Class, UNIT};
+use crate::slab::chunk;
+use crate::slab::pool::Pool;
+use crate::span::tag;
+
+/// What a slab holds.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Usage {
+    pub(crate) slab: usize,
+    pub(crate) pools: usize,
+    pub(crate) heap: usize,
+    pub(crate) allocated: usize,
+}
+
+/// A small slab's pools and chunks. O(heaps + pools of the slab + chunks in lists).
+pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
+    let map = shared.map();
+    let size = class.size();
+    let mut usage = Usage {
+        slab: size,
+        ..Usage::default()
+    };
+    let (mut live, mut boxed) = (0, 0);
+    for slot in shared.heaps() {
+        let _held = slot.lock.lock();
+        let current = slot.slab(class).current();
+        for unit in slot.listed(shared, class).chain(current) {
+            let pool = Pool::at(map, unit);
+            usage.pools += 1;
+            usage.heap += pool.units() * UNIT;
+            let in_use = if current == Some(unit) {
+                let base = map.address(unit) as usize;
+                let head = slot.local().map_or(chunk::END, |local| local.chunks(class).head());
+                let listed = chunk::count(head, base..base + pool.units() * UNIT, size, pool.carved());
+                pool.carved() - listed.unwrap_or(0)
+            } else {
+                pool.live()
+            };
+            live += (in_use as usize).saturating_sub(pool.remote().count() as usize);
+        }
+        slot.outbox().each(|unit, count| {
+            if Pool::at(map, unit).class() == class {
+                boxed += count as usize;
+            }
+        });
+    }
+    usage.allocated = live.saturating_sub(boxed) * size;
+    usage
+}
+
+/// The smallest large slab above `above` bytes that holds memory. O(spans).
+pub(crate) fn next_large(shared: &Shared, above: usize) -> Option<Usage> {
+    let map = shared.map();
+    let mut usage: Option<Usage> = None;
+    shared.with_space(|space| {
+        space.each(map, |_, tag, units| {
+            let slab = units * UNIT;
+            if tag != tag::LARGE || slab <= above {
+                return;
+            }
+            match &mut usage {
+                Some(found) if found.slab == slab => {
+                    found.pools += 1;
+                    found.heap += slab;
+                    found.allocated += slab;
+                }
+                Some(found) if found.slab < slab => {}
+                other => {
+                    *other = Some(Usage {
+                        slab,
+                        pools: 1,
+                        heap: slab,
+                        allocated: slab,
+                    })
+                }
+            }
+        });
+    });
+    usage
+}
+
+/// Each slab that holds memory, ascending.
+pub(crate) fn usages(shared: &Shared) -> impl Iterator<Item = Usage> {
+    let small = Class::all()
+        .map(|class| of_class(shared, class))
+        .filter(|usage| usage.pools > 0);
+    let mut above = 0;
+    small.chain(core::iter::from_fn(move || {
+        let usage = next_large(shared, above)?;
+        above = usage.slab;
+        Some(usage)
+    }))
+}

@@ -1,0 +1,218 @@
+//! Which heap a thread has in which arena.
+//!
+//! The primary arena's lists live in thread-local storage and are reached without a test; of other arenas a thread
+//! keeps a small table. The exit hook is a pthread key: its destructor runs after all thread-local destructors, and
+//! asks to be run again while other keys' destructors may still allocate. After it the thread is dead: it allocates
+//! from the common heap and returns chunks one by one.
+
+use core::cell::Cell;
+use core::ptr;
+
+use super::local::Local;
+use super::registry;
+use super::shared::Shared;
+use super::slot::Slot;
+use crate::class::CLASSES;
+use crate::os;
+use crate::span::tag::OwnerTag;
+use crate::sync::{AtomicU32, Ordering};
+
+/// Arenas beyond the primary one that a thread is attached to at a time.
+const OTHERS: usize = 8;
+/// Rounds of key destructors that others may allocate in before the thread gives up its heaps; POSIX has four.
+const ROUNDS: u8 = 3;
+
+/// A thread's heap in an arena that is not the primary one.
+#[derive(Clone, Copy)]
+struct Entry {
+    uid: u64,
+    /// The arena may be gone; reached only while the registry says that it is not.
+    local: *const Local,
+}
+
+struct Thread {
+    primary: Local,
+    primary_uid: Cell<u64>,
+    others: [Cell<Entry>; OTHERS],
+    /// Place in `others` to use next.
+    next: Cell<u8>,
+    rounds: Cell<u8>,
+    dead: Cell<bool>,
+}
+
+thread_local! {
+    static THREAD: Thread = const {
+        Thread {
+            primary: Local::NEW,
+            primary_uid: Cell::new(0),
+            others: [const { Cell::new(Entry { uid: 0, local: ptr::null() }) }; OTHERS],
+            next: Cell::new(0),
+            rounds: Cell::new(0),
+            dead: Cell::new(false),
+        }
+    };
+}
+
+/// The calling thread's lists of the primary arena.
+#[inline(always)]
+pub(crate) fn with_primary<T>(work: impl FnOnce(&Local) -> T) -> T {
+    // Constant and without a destructor, the storage is never gone and `with` cannot fail.
+    THREAD.with(|thread| work(&thread.primary))
+}
+
+/// The calling thread's lists of this arena, if it has a heap there.
+#[inline]
+pub(crate) fn find(shared: &Shared) -> Option<&Local> {
+    THREAD.with(|thread| thread.find(shared)).map(|local| {
+        // SAFETY: the table names a heap of this arena, which the caller keeps alive; the primary's lists live as long
+        // as the thread, and the reference stays in it.
+        unsafe { &*local }
+    })
+}
+
+/// As [`find`], attaching the thread if need be. `None`: the thread is dead, or no heap can be had.
+#[inline]
+pub(crate) fn find_or_attach(shared: &Shared) -> Option<&Local> {
+    find(shared).or_else(|| attach(shared))
+}
+
+#[cold]
+#[inline(never)]
+fn attach(shared: &Shared) -> Option<&Local> {
+    if THREAD.with(|thread| thread.dead.get()) {
+        return None;
+    }
+    let key = exit_key()?;
+    let slot = shared.adopt()?;
+    let local = THREAD.with(|thread| {
+        if shared.primary() {
+            thread.primary_uid.set(shared.uid());
+            &raw const thread.primary
+        } else {
+            thread.make_room(&raw const slot.own, shared.uid())
+        }
+    });
+    // SAFETY: both places live as long as the thread is attached: its storage, or the slot it has just got.
+    let local = unsafe { &*local };
+    {
+        let _held = slot.lock.lock();
+        slot.thread.set(os::thread_id());
+        local.attach(
+            OwnerTag::new(slot.number(), shared.primary()),
+            ptr::from_ref(slot) as usize,
+        );
+        slot.set_local(Some(local));
+    }
+    // Last, for it may allocate. Its value only has to be non-null.
+    // SAFETY: the key exists.
+    unsafe { libc::pthread_setspecific(key, ptr::from_ref(local).cast()) };
+    Some(local)
+}
+
+/// The process's key, made at first use. `None`: the process has no keys left.
+fn exit_key() -> Option<libc::pthread_key_t> {
+    static KEY: AtomicU32 = AtomicU32::new(0);
+    // Relaxed: the key is a number, complete in itself.
+    let known = KEY.load(Ordering::Relaxed);
+    if known != 0 {
+        return Some(known - 1);
+    }
+    let mut key = 0;
+    // SAFETY: `key` is writable, and the destructor has the C calling convention.
+    if unsafe { libc::pthread_key_create(&mut key, Some(exit)) } != 0 {
+        return None;
+    }
+    match KEY.compare_exchange(0, key + 1, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => Some(key),
+        Err(other) => {
+            // SAFETY: nobody has seen this key.
+            unsafe { libc::pthread_key_delete(key) };
+            Some(other - 1)
+        }
+    }
+}
+
+extern "C" fn exit(value: *mut core::ffi::c_void) {
+    THREAD.with(|thread| {
+        let rounds = thread.rounds.get() + 1;
+        thread.rounds.set(rounds);
+        if rounds < ROUNDS
+            && let Some(key) = exit_key()
+        {
+            // SAFETY: the key exists; a value that is not null asks for another round.
+            unsafe { libc::pthread_setspecific(key, value) };
+            return;
+        }
+        thread.dead.set(true);
+        registry::with_arenas(|arena| {
+            if let Some(local) = thread.find(arena) {
+                // SAFETY: the registry, which is locked, says that the arena lives.
+                depart(arena, unsafe { &*local });
+            }
+        });
+    });
+}
+
+/// In the child of a fork: whether the heap is the calling thread's.
+pub(crate) fn owns(shared: &Shared, slot: &Slot) -> bool {
+    find(shared).is_some_and(|local| local.slot() == ptr::from_ref(slot) as usize)
+}
+
+/// Takes a heap from its owner, who is the caller or gone: lists back to their pools, batches posted, empty pools back
+/// to the arena.
+pub(crate) fn depart(shared: &Shared, local: &Local) {
+    // SAFETY: an attached `Local` names its slot, which lives as long as the arena.
+    let Some(slot) = (unsafe { (local.slot() as *const Slot).as_ref() }) else {
+        return;
+    };
+    {
+        let _held = slot.lock.lock();
+        for class in crate::class::Class::all() {
+            slot.shelve(shared, local, class);
+        }
+        if slot.outbox().busy() {
+            // Only in the child of a fork: the thread was inside, its batches cannot be told.
+            slot.outbox().clear();
+        }
+        slot.outbox().flush(shared);
+        slot.hear(shared);
+        slot.give_spares(shared);
+        super::recover::retire_empty(shared, slot);
+        slot.set_local(None);
+        local.detach();
+    }
+    shared.park(slot);
+}
+
+impl Thread {
+    fn find(&self, shared: &Shared) -> Option<*const Local> {
+        if shared.primary() {
+            let attached = self.primary_uid.get() == shared.uid() && self.primary.slot() != 0;
+            return attached.then_some(&raw const self.primary);
+        }
+        let uid = shared.uid();
+        self.others
+            .iter()
+            .map(Cell::get)
+            .find(|entry| entry.uid == uid)
+            .map(|entry| entry.local)
+    }
+
+    /// Enters a heap into the table; the one it displaces departs if its arena lives.
+    fn make_room(&self, local: *const Local, uid: u64) -> *const Local {
+        let place = &self.others[self.next.get() as usize % OTHERS];
+        self.next.set(self.next.get().wrapping_add(1));
+        let old = place.replace(Entry { uid, local });
+        if old.uid != 0 {
+            registry::with_arenas(|arena| {
+                if arena.uid() == old.uid {
+                    // SAFETY: the registry, which is locked, says that the arena lives; the heap is this thread's.
+                    depart(arena, unsafe { &*old.local });
+                }
+            });
+        }
+        local
+    }
+}
+
+const _: () = assert!(size_of::<Thread>() <= CLASSES * 32 + 320);

@@ -1,0 +1,130 @@
+//! A small lock for slow paths: spins briefly, then sleeps in the kernel.
+//!
+//! A leaf above `sync` and `os`. Used instead of `std::sync::Mutex` because it must be usable inside an allocator,
+//! live in zeroed memory, and be reset in the child of a fork.
+//!
+//! | state | meaning                         |
+//! |-------|---------------------------------|
+//! | 0     | free                            |
+//! | 1     | held                            |
+//! | 2     | held, and somebody may be asleep|
+
+use crate::os;
+use crate::sync::{AtomicU32, Ordering, spin};
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const AWAITED: u32 = 2;
+/// Short: two threads may share one core, and then spinning only delays the holder.
+const SPINS: u32 = if cfg!(loom) { 1 } else { 60 };
+
+/// See the module. All-zero bytes are a free lock.
+#[repr(transparent)]
+pub(crate) struct Lock(AtomicU32);
+
+/// Holds a [`Lock`] until dropped.
+pub(crate) struct Guard<'a>(&'a Lock);
+
+impl Lock {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Lock {
+        Lock(AtomicU32::new(FREE))
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> Lock {
+        Lock(AtomicU32::new(FREE))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Guard<'_> {
+        // Acquire: sees all that the last holder wrote.
+        if self
+            .0
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            self.lock_slow();
+        }
+        Guard(self)
+    }
+
+    /// Takes the lock if that needs no waiting.
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_>> {
+        // Acquire: as in `lock`.
+        self.0
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .ok()
+            .map(|_| Guard(self))
+    }
+
+    /// Takes the lock for a fork: released by [`Lock::unlock_after_fork`] in the parent and the child.
+    pub(crate) fn lock_for_fork(&self) {
+        core::mem::forget(self.lock());
+    }
+
+    pub(crate) fn unlock_after_fork(&self) {
+        drop(Guard(self));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_slow(&self) {
+        for _ in 0..SPINS {
+            spin();
+            // Acquire: as in `lock`.
+            if self.0.load(Ordering::Relaxed) == FREE
+                && self
+                    .0
+                    .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return;
+            }
+        }
+        // Acquire: as in `lock`. AWAITED, because others may sleep on the word beside us.
+        while self.0.swap(AWAITED, Ordering::Acquire) != FREE {
+            os::futex_wait(&self.0, AWAITED);
+        }
+    }
+}
+
+impl Drop for Guard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: publishes what was written under the lock.
+        if self.0.0.swap(FREE, Ordering::Release) == AWAITED {
+            os::futex_wake_one(&self.0.0);
+        }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+
+    struct Shared(Lock, UnsafeCell<u32>);
+    // SAFETY: the cell is reached under the lock only, as the model checks.
+    unsafe impl Sync for Shared {}
+
+    #[test]
+    fn lock_excludes_and_publishes() {
+        loom::model(|| {
+            let shared = Arc::new(Shared(Lock::new(), UnsafeCell::new(0)));
+            let other = Arc::clone(&shared);
+            let bump = |s: &Shared| {
+                let _held = s.0.lock();
+                // SAFETY: the lock is held.
+                s.1.with_mut(|n| unsafe { *n += 1 });
+            };
+            let thread = loom::thread::spawn(move || bump(&other));
+            bump(&shared);
+            thread.join().unwrap();
+            let _held = shared.0.lock();
+            // SAFETY: the lock is held.
+            shared.1.with(|n| assert_eq!(unsafe { *n }, 2));
+        });
+    }
+}

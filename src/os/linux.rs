@@ -1,0 +1,225 @@
+//! Linux, through `libc`.
+
+use core::ffi::c_void;
+use core::ptr::{NonNull, null_mut};
+
+use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+
+/// Puts `errno` back as it was: callers of `free` rely on it.
+pub(crate) struct KeepErrno(i32);
+
+impl KeepErrno {
+    pub(crate) fn new() -> KeepErrno {
+        // SAFETY: libc gives every thread its own errno for the thread's whole life.
+        KeepErrno(unsafe { *libc::__errno_location() })
+    }
+}
+
+impl Drop for KeepErrno {
+    fn drop(&mut self) {
+        // SAFETY: as in `new`; the guard does not leave its thread.
+        unsafe { *libc::__errno_location() = self.0 };
+    }
+}
+
+/// Bytes of an OS page, read at run time: 4 KiB to 64 KiB.
+pub(crate) fn page_size() -> usize {
+    static CACHED: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: every thread computes the same value.
+    let cached = CACHED.load(Ordering::Relaxed);
+    if cached != 0 {
+        return cached;
+    }
+    // SAFETY: a query without preconditions.
+    let asked = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let size = if asked > 0 { asked as usize } else { 4096 };
+    CACHED.store(size, Ordering::Relaxed);
+    size
+}
+
+/// Address space without memory behind it; not readable until committed.
+pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
+    let _errno = KeepErrno::new();
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe { libc::mmap(null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        None
+    } else {
+        NonNull::new(start.cast())
+    }
+}
+
+/// Makes reserved memory readable and writable; fresh memory reads as zero.
+///
+/// # Safety
+/// The range lies in one reservation of [`reserve`].
+pub(crate) unsafe fn commit(start: *mut u8, bytes: usize) -> bool {
+    let _errno = KeepErrno::new();
+    // SAFETY: the caller owns the range; adding permissions invalidates nothing.
+    unsafe { libc::mprotect(start.cast(), bytes, libc::PROT_READ | libc::PROT_WRITE) == 0 }
+}
+
+/// Gives the memory back, keeps the address space committed; it reads as zero afterwards.
+///
+/// # Safety
+/// The range is committed and nobody needs its contents.
+pub(crate) unsafe fn decommit(start: *mut u8, bytes: usize) -> bool {
+    let _errno = KeepErrno::new();
+    // SAFETY: the caller gives up the contents; the range stays mapped.
+    unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) == 0 }
+}
+
+/// Gives address space and memory back.
+///
+/// # Safety
+/// The range comes from [`reserve`], and nobody uses it any more.
+pub(crate) unsafe fn release(start: *mut u8, bytes: usize) {
+    let _errno = KeepErrno::new();
+    // SAFETY: the caller gives up the range. A refusal (mapping limit) leaks address space, nothing else.
+    unsafe { libc::munmap(start.cast(), bytes) };
+}
+
+/// Moves the pages of `from` to `to` without copying; `from` stays mapped and reads as zero afterwards.
+///
+/// `false`: nothing changed.
+///
+/// # Safety
+/// Both ranges are committed, owned by the caller and disjoint; the contents of `to` are not needed.
+pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> bool {
+    let _errno = KeepErrno::new();
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
+    // SAFETY: the caller owns both ranges, so that replacing the mapping at `to` harms nobody.
+    let moved = unsafe { libc::mremap(from.cast(), bytes, bytes, flags, to.cast::<c_void>()) };
+    moved != libc::MAP_FAILED
+}
+
+/// Asks for huge pages in the range, or against them. Advice: failure is ignored.
+///
+/// # Safety
+/// The range lies in a reservation of the caller.
+pub(crate) unsafe fn advise_huge(start: *mut u8, bytes: usize, wanted: bool) {
+    let _errno = KeepErrno::new();
+    let advice = if wanted {
+        libc::MADV_HUGEPAGE
+    } else {
+        libc::MADV_NOHUGEPAGE
+    };
+    // SAFETY: advice changes no contents.
+    unsafe { libc::madvise(start.cast(), bytes, advice) };
+}
+
+/// Asks the kernel to let [`barrier_everywhere`] work in this process, now and in children.
+pub(crate) fn prepare_barrier_everywhere() {
+    let _errno = KeepErrno::new();
+    // SAFETY: a request without memory operands.
+    unsafe {
+        libc::syscall(
+            libc::SYS_membarrier,
+            libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+            0,
+            0,
+        )
+    };
+}
+
+/// Makes every running thread of the process pass a full memory barrier; `false` where the kernel cannot.
+pub(crate) fn barrier_everywhere() -> bool {
+    let _errno = KeepErrno::new();
+    // SAFETY: a request without memory operands.
+    unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0 }
+}
+
+/// The kernel's number of the calling thread.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: a query without preconditions.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// Whether the thread is seen asleep inside a system call: then it is at no instruction of ours.
+///
+/// The kernel takes the thread off its processor's queue while it looks, so all its stores are visible on return.
+/// `false` where it runs, is gone, or the kernel does not tell.
+pub(crate) fn sleeps_in_syscall(thread: u32) -> bool {
+    let _errno = KeepErrno::new();
+    let mut path = *b"/proc/self/task/0000000000/syscall\0";
+    // Ten digits with leading zeros are not what the kernel prints, so the number is written left-aligned.
+    let mut digits = [0u8; 10];
+    let mut count = 0;
+    let mut rest = thread;
+    while rest > 0 || count == 0 {
+        digits[count] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        count += 1;
+    }
+    const AT: usize = b"/proc/self/task/".len();
+    for place in 0..count {
+        path[AT + place] = digits[count - 1 - place];
+    }
+    let tail = b"/syscall\0";
+    path[AT + count..AT + count + tail.len()].copy_from_slice(tail);
+    let mut first = [0u8; 1];
+    // SAFETY: `path` ends with a NUL, the buffer holds the byte asked for, and the descriptor is closed here.
+    let read = unsafe {
+        let file = libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
+        if file < 0 {
+            return false;
+        }
+        let read = libc::read(file, first.as_mut_ptr().cast(), 1);
+        libc::close(file);
+        read
+    };
+    // "running" while it runs, "-1 …" while it is blocked outside a system call (a page fault, say).
+    read == 1 && first[0].is_ascii_digit()
+}
+
+/// Sleeps while the word holds `expected`; may return early.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
+    let _errno = KeepErrno::new();
+    let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the word outlives the call; no time-out.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            op,
+            expected,
+            null_mut::<libc::timespec>(),
+        )
+    };
+}
+
+/// Wakes one sleeper of [`futex_wait`].
+pub(crate) fn futex_wake_one(word: &AtomicU32) {
+    let _errno = KeepErrno::new();
+    let op = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: the kernel uses the address as a key only.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, 1) };
+}
+
+pub(crate) fn write_stderr(bytes: &[u8]) {
+    // SAFETY: the buffer is readable for its length. A failed write has nowhere to be reported.
+    unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
+}
+
+pub(crate) fn abort() -> ! {
+    // SAFETY: no preconditions.
+    unsafe { libc::abort() }
+}
+
+/// Registers fork handlers, once per process.
+pub(crate) fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
+    static DONE: AtomicU32 = AtomicU32::new(0);
+    // Relaxed: whoever comes first registers; the others need not wait for it.
+    if DONE.swap(1, Ordering::Relaxed) == 0 {
+        let _errno = KeepErrno::new();
+        // SAFETY: the handlers live as long as the program. Without memory for it, forks of threaded programs are
+        // as safe as before; nothing else depends on it.
+        unsafe { libc::pthread_atfork(Some(raw(before)), Some(raw(in_parent)), Some(raw(in_child))) };
+    }
+}
+
+/// The same function under the type that `libc` asks for.
+fn raw(handler: extern "C" fn()) -> unsafe extern "C" fn() {
+    handler
+}

@@ -1,0 +1,14 @@
+//! What arenal asks of the operating system. One file per platform; nothing above this folder names a system call.
+//!
+//! The contract of every memory call: it reports failure as `false` or `None`, never aborts, and leaves `errno` as it
+//! was. Addresses and lengths are multiples of [`page_size`].
+
+#[cfg(not(loom))]
+mod linux;
+#[cfg(not(loom))]
+pub(crate) use linux::*;
+
+#[cfg(loom)]
+mod model;
+#[cfg(loom)]
+pub(crate) use model::*;

@@ -1,0 +1,110 @@
+//! Which part of the arena serves a layout.
+
+use core::alloc::Layout;
+
+use crate::class::{Class, MAX_ALIGN, large_slab};
+use crate::config::Config;
+
+/// See the module. The same for allocation and free, whatever state the arena is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// A chunk of this class.
+    Chunk(Class),
+    /// A chunk of this class, some of whose sizes are the system's: its lists stay empty, so that every request comes
+    /// to the slow path and is told apart there.
+    Unlisted(Class),
+    /// A span for this many bytes.
+    Span(usize),
+    /// The system allocator.
+    System,
+    /// Nowhere: larger than the arena.
+    None,
+}
+
+/// The size whose slab has the layout's alignment too.
+#[inline(always)]
+pub(crate) const fn aligned_size(layout: Layout) -> usize {
+    // A layout's size does not overflow when rounded up to its alignment.
+    (layout.size() + layout.align() - 1) & !(layout.align() - 1)
+}
+
+impl Config {
+    /// Most bytes of a layout that the arena serves.
+    pub(crate) fn threshold(&self, capacity: usize) -> usize {
+        self.system_above.unwrap_or(capacity).min(capacity)
+    }
+
+    /// The place of a layout in an arena of `capacity` bytes.
+    pub(crate) fn place(&self, layout: Layout, capacity: usize) -> Place {
+        let threshold = self.threshold(capacity);
+        if layout.size().max(1) > threshold {
+            return if self.system_above.is_some() {
+                Place::System
+            } else {
+                Place::None
+            };
+        }
+        if layout.align() > MAX_ALIGN {
+            return Place::System;
+        }
+        let size = aligned_size(layout);
+        match Class::of(size) {
+            Some(class) if class.size() > threshold => Place::Unlisted(class),
+            Some(class) => Place::Chunk(class),
+            None if size > capacity => Place::None,
+            None => Place::Span(size),
+        }
+    }
+
+    /// Bytes of the slab that serves a layout; `None`: no slab does.
+    pub(crate) fn slab_for(&self, layout: Layout, capacity: usize) -> Option<usize> {
+        match self.place(layout, capacity) {
+            Place::Chunk(class) | Place::Unlisted(class) => Some(class.size()),
+            Place::Span(size) => Some(large_slab(size)?.min(capacity)),
+            Place::System | Place::None => None,
+        }
+    }
+
+    /// The slab sizes of an arena of `capacity` bytes, ascending.
+    pub(crate) fn slabs(&self, capacity: usize) -> impl Iterator<Item = usize> + use<> {
+        let threshold = self.threshold(capacity);
+        let mut size = 0;
+        core::iter::from_fn(move || {
+            if size >= threshold {
+                return None;
+            }
+            size = match Class::of(size + 1) {
+                Some(class) => class.size(),
+                None => large_slab(size + 1)?.min(capacity),
+            };
+            Some(size)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slabs_serve_themselves() {
+        let config = Config::new(65 << 20).system_above(65 << 20);
+        let slabs: Vec<usize> = config.slabs(65 << 20).collect();
+        assert!(slabs.is_sorted() && slabs.last() == Some(&(65 << 20)));
+        for slab in slabs {
+            let layout = Layout::from_size_align(slab, 8).unwrap();
+            assert_eq!(config.slab_for(layout, 65 << 20), Some(slab));
+        }
+    }
+
+    #[test]
+    fn the_threshold_is_exact() {
+        let config = Config::new(64 << 20).system_above(1000);
+        let place = |size| config.place(Layout::from_size_align(size, 1).unwrap(), 64 << 20);
+        assert!(matches!(place(1000), Place::Unlisted(class) if class.size() == 1024));
+        assert_eq!(place(1001), Place::System);
+        assert!(matches!(place(960), Place::Chunk(_)));
+        let nothing = Config::new(64 << 20).system_above(0);
+        assert_eq!(nothing.place(Layout::new::<()>(), 64 << 20), Place::System);
+    }
+}

@@ -1,0 +1,57 @@
+//! Resizing a block: in place where its chunk or the free span behind it allows, else to a new place.
+
+use core::alloc::Layout;
+
+use crate::arena::Arena;
+use crate::entry::Ask;
+use crate::heap::large;
+use crate::place::Place;
+
+impl Arena {
+    /// The block with the layout `new`, its contents kept up to the shorter of both sizes. Null: it is as it was.
+    ///
+    /// # Safety
+    /// The block comes from this arena with the layout `old`; unless null is returned it is not used afterwards but
+    /// under the address returned.
+    pub(crate) unsafe fn resize(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
+        let Some(shared) = self.known() else {
+            return core::ptr::null_mut();
+        };
+        let capacity = shared.map().capacity();
+        let target = self.config.place(new, capacity);
+        let in_place = (ptr as usize).is_multiple_of(new.align());
+        if !self.contains(ptr) {
+            let stays = target == Place::System || self.config.place(old, capacity) != Place::System;
+            // A shrunk block of the system that belongs into the arena moves there below.
+            if stays && in_place && old.align() == new.align() && (target == Place::System || new.size() > old.size()) {
+                // SAFETY: not the arena's, so a block of the system on its account.
+                return unsafe { self.account(shared).resize(ptr, new.size()) };
+            }
+        } else if in_place {
+            match (self.config.place(old, capacity), target) {
+                (Place::Chunk(from), Place::Chunk(to)) if from == to => return ptr,
+                (Place::Unlisted(from), Place::Unlisted(to)) if from == to => return ptr,
+                (Place::Span(_), Place::Span(size)) => {
+                    if large::resize(shared, ptr as usize, size) {
+                        return ptr;
+                    }
+                    let kept = old.size().min(new.size());
+                    if let Some(moved) = large::relocate(shared, ptr as usize, kept, size, new.align()) {
+                        self.unmark_live(ptr);
+                        return self.mark_live(moved as *mut u8);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let block = self.allocate_fast(new, ask);
+        if !block.is_null() {
+            // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one.
+            unsafe {
+                block.copy_from_nonoverlapping(ptr, old.size().min(new.size()));
+                self.deallocate_fast(ptr, old);
+            }
+        }
+        block
+    }
+}

@@ -1,0 +1,60 @@
+//! Free chunks: the first word of each links to the next.
+//!
+//! A list ends in a value below [`FLOOR`]: [`END`], or [`OWED`] where a recovering thread took the rest of an idle
+//! thread's list and may have to give it back (see `heap::steal`).
+
+use crate::sync::{AtomicUsize, Ordering};
+
+/// The usual end of a list.
+pub(crate) const END: usize = 0;
+/// The end of a list whose rest is kept in the heap's `owed` words.
+pub(crate) const OWED: usize = 8;
+/// Every value below ends a list; every chunk lies above.
+pub(crate) const FLOOR: usize = 16;
+
+/// Bytes touched ahead when a list is followed.
+#[inline(always)]
+fn word<'a>(chunk: usize) -> &'a AtomicUsize {
+    // SAFETY: callers pass addresses of chunks of committed pools, 8-byte aligned and at least 8 bytes long.
+    unsafe { &*(chunk as *const AtomicUsize) }
+}
+
+/// The chunk behind `chunk`, a free chunk of a committed pool.
+#[inline(always)]
+pub(crate) fn next(chunk: usize) -> usize {
+    // Relaxed: a list changes hands under a lock or by an acquiring swap; racing readers check what they get.
+    word(chunk).load(Ordering::Relaxed)
+}
+
+/// Links `chunk` to `next`.
+#[inline(always)]
+pub(crate) fn link(chunk: usize, next: usize) {
+    // Relaxed: as above.
+    word(chunk).store(next, Ordering::Relaxed)
+}
+
+/// Number of chunks of a list, all of which lie in `pool` at multiples of `size`; `None` if it leaves the pool or is
+/// longer than `most` (then it was being changed, or is corrupt).
+pub(crate) fn count(head: usize, pool: core::ops::Range<usize>, size: usize, most: u32) -> Option<u32> {
+    let (mut at, mut seen) = (head, 0);
+    while at >= FLOOR {
+        if !pool.contains(&at) || !(at - pool.start).is_multiple_of(size) || seen == most {
+            return None;
+        }
+        seen += 1;
+        at = next(at);
+    }
+    Some(seen)
+}
+
+/// The last chunk of a non-empty list.
+pub(crate) fn last(head: usize) -> usize {
+    let mut at = head;
+    loop {
+        let behind = next(at);
+        if behind < FLOOR {
+            return at;
+        }
+        at = behind;
+    }
+}

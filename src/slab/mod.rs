@@ -1,0 +1,13 @@
+//! Pools of chunks.
+//!
+//! [`pool`] is a pool's metadata and its counting equations, [`chunk`] the links inside free chunks, [`remote`] the
+//! word through which other threads return chunks, [`list`] the lists a heap keeps its pools in. Called by `heap`;
+//! calls `span`.
+
+#[cfg(not(loom))]
+pub(crate) mod chunk;
+#[cfg(not(loom))]
+pub(crate) mod list;
+#[cfg(not(loom))]
+pub(crate) mod pool;
+pub(crate) mod remote;

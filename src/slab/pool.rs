@@ -1,0 +1,279 @@
+//! A pool: one span carved into equal chunks of one slab, owned by one heap.
+//!
+//! ```text
+//! | carved chunks: in callers' hands, in a list, or returned | not carved yet | rest |
+//! ```
+//!
+//! Counting equations, for a pool that is not current (its list is not the thread's):
+//!
+//! - `carved  = live + chunks in free`
+//! - `live    = countdown + trigger` (callers' hands, other threads' outboxes, and the remote word)
+//!
+//! A local free pushes on `free` and counts `countdown` down; at 0 the slow path looks at the pool. The trigger is
+//! placed so that this happens when the pool becomes worth allocating from again, and when it may be empty.
+//!
+//! A current pool's `free` is empty or in use as a spare list; its counts mean nothing but `carved`.
+
+use super::chunk;
+use super::remote::{Remote, Returned};
+use crate::class::{Class, UNIT_SHIFT};
+use crate::span::map::{Map, RECORD, Record};
+use crate::sync::{AtomicU32, AtomicUsize, Cell32, Ordering};
+
+/// Where a pool stands in its heap; under the heap's lock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// The thread allocates from it; in no list.
+    Current = 1,
+    /// Has chunks to give; in the heap's list of available pools of its slab.
+    Available = 2,
+    /// Has few or none; in the heap's list of full pools of its slab.
+    Full = 3,
+}
+
+/// A unit's record while the unit is the first of a pool. The owner's words and those that other threads write lie on
+/// different cache lines.
+#[repr(C, align(128))]
+pub(crate) struct Pool {
+    /// Links of the heap's list, and the span's length. Under the heap's lock.
+    record: Record,
+    /// Free chunks. Written by the owner, or under the heap's lock while the pool is not in the owner's reach.
+    free: AtomicUsize,
+    /// See the equations. Written as `free`.
+    countdown: AtomicU32,
+    /// Under the heap's lock, as all below on this line.
+    trigger: Cell32,
+    carved: Cell32,
+    capacity: Cell32,
+    class: Cell32,
+    standing: Cell32,
+    /// Chunks at the end that may hold old data: everything from this byte on reads as zero until carved.
+    fresh_from: Cell32,
+
+    _own_line: [u32; 3],
+    remote: Remote,
+    /// Next pool in the owner's inbox, as unit + 1.
+    inbox_next: AtomicU32,
+    /// Returned chunks from which on the owner should be told.
+    wake: Cell32,
+    /// Returned chunks that make the pool empty, as far as known.
+    last: Cell32,
+}
+
+const _: () = assert!(size_of::<Pool>() == RECORD && core::mem::offset_of!(Pool, remote) == 64);
+
+impl Pool {
+    #[inline(always)]
+    pub(crate) fn at(map: &Map, unit: usize) -> &Pool {
+        let record: *const Record = map.record(unit);
+        // SAFETY: the map keeps RECORD bytes, aligned to them, per unit; the record is the pool's first field, and all
+        // bytes are valid in every field.
+        unsafe { &*record.cast() }
+    }
+
+    /// Sets the pool up on a fresh span, or an emptied one.
+    pub(crate) fn init(&self, class: Class, units: usize, stale_units: usize) {
+        let capacity = (units << UNIT_SHIFT) / class.size();
+        self.free.store(chunk::END, Ordering::Relaxed);
+        self.countdown.store(0, Ordering::Relaxed);
+        self.trigger.set(0);
+        self.carved.set(0);
+        self.capacity.set(capacity as u32);
+        self.class.set(class.index() as u32);
+        self.fresh_from.set((stale_units << UNIT_SHIFT) as u32);
+        self.remote.reset();
+        self.wake.set((capacity as u32 / 8).clamp(1, 64));
+        self.last.set(u32::MAX);
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn units(&self) -> usize {
+        self.record.units.get() as usize
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        Class::from_index(self.class.get() as usize)
+    }
+
+    pub(crate) fn carved(&self) -> u32 {
+        self.carved.get()
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        match self.standing.get() {
+            1 => Standing::Current,
+            2 => Standing::Available,
+            _ => Standing::Full,
+        }
+    }
+
+    pub(crate) fn set_standing(&self, standing: Standing) {
+        self.standing.set(standing as u32)
+    }
+
+    pub(crate) fn inbox_next(&self) -> &AtomicU32 {
+        &self.inbox_next
+    }
+
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// A local free of a pool that is not current. `true`: the slow path must look at the pool.
+    #[inline(always)]
+    pub(crate) fn push(&self, freed: usize) -> bool {
+        // Relaxed: one writer; see the fields.
+        chunk::link(freed, self.free.load(Ordering::Relaxed));
+        self.free.store(freed, Ordering::Relaxed);
+        let left = self.countdown.load(Ordering::Relaxed).wrapping_sub(1);
+        // Release: who sees the last chunk counted may give the pool away; the owner's stores come before.
+        self.countdown.store(left, Ordering::Release);
+        left == 0
+    }
+
+    /// Chunks carved and not in `free`; the pool is not current.
+    pub(crate) fn live(&self) -> u32 {
+        // Acquire: pairs with `push`.
+        self.countdown.load(Ordering::Acquire).wrapping_add(self.trigger.get())
+    }
+
+    /// Whether the countdown has run out and the pool awaits a look.
+    pub(crate) fn ran_down(&self) -> bool {
+        // Relaxed: the caller is the only one who counts it down.
+        self.countdown.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether no chunk is in anybody's hands; the pool is not current. Stays so, for nobody could free or allocate.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live() == self.remote.count()
+    }
+
+    /// Places the next look of the slow path: when `live` falls to `at`.
+    fn look_at(&self, live: u32, at: u32) {
+        self.trigger.set(at);
+        self.countdown.store(live - at, Ordering::Relaxed);
+        self.last.set(live);
+    }
+
+    /// The pool has nothing to give: look again when some chunks are back.
+    pub(crate) fn rest_full(&self, live: u32) {
+        self.set_standing(Standing::Full);
+        let back = self.wake.get().min(live);
+        self.look_at(live, live - back);
+    }
+
+    /// The pool has chunks to give: look again when it may be empty.
+    pub(crate) fn rest_available(&self, live: u32) {
+        self.set_standing(Standing::Available);
+        self.look_at(live, self.remote.count().min(live.saturating_sub(1)));
+    }
+
+    /// Stops being current: `head` is the thread's list of `count` chunks.
+    pub(crate) fn take_back(&self, head: usize, count: u32) {
+        debug_assert!(self.free.load(Ordering::Relaxed) == chunk::END);
+        self.free.store(head, Ordering::Relaxed);
+        self.rest_available(self.carved.get() - count);
+    }
+
+    /// The pool's free chunks, all of them; under the heap's lock, by the owner or while the owner cannot free to it.
+    pub(crate) fn take_free(&self) -> usize {
+        let head = self.free.load(Ordering::Relaxed);
+        self.free.store(chunk::END, Ordering::Relaxed);
+        head
+    }
+
+    /// The chunks that other threads returned, as a list of addresses.
+    pub(crate) fn take_returned(&self, base: usize) -> usize {
+        match self.remote.take() {
+            Some(Returned { offset, .. }) => base + offset,
+            None => chunk::END,
+        }
+    }
+
+    /// Whether `count` more returned chunks concern the owner: the pool is worth a look, or may be empty.
+    pub(crate) fn announces(&self, before: u32, now: u32) -> bool {
+        let wake = self.wake.get();
+        (before < wake && now >= wake) || now >= self.last.get()
+    }
+
+    /// Carves chunks worth at least `bytes` (but one at least) and links them; `END` if none are left.
+    pub(crate) fn carve(&self, base: usize, bytes: usize) -> usize {
+        let size = self.class().size();
+        let carved = self.carved.get();
+        let more = ((bytes / size).max(1) as u32).min(self.capacity.get() - carved);
+        if more == 0 {
+            return chunk::END;
+        }
+        let first = base + carved as usize * size;
+        let last = first + (more as usize - 1) * size;
+        let mut at = first;
+        while at < last {
+            chunk::link(at, at + size);
+            at += size;
+        }
+        chunk::link(last, chunk::END);
+        self.carved.set(carved + more);
+        first
+    }
+
+    /// Carves one chunk without writing to it; and whether it reads as zero. `None` if none are left.
+    pub(crate) fn carve_one(&self, base: usize) -> Option<(usize, bool)> {
+        let carved = self.carved.get();
+        if carved == self.capacity.get() {
+            return None;
+        }
+        let offset = carved as usize * self.class().size();
+        self.carved.set(carved + 1);
+        Some((base + offset, offset >= self.fresh_from.get() as usize))
+    }
+
+    /// Takes one chunk while the pool is in a list, for callers without a list of their own. Under the heap's lock,
+    /// with the owner gone or calling.
+    pub(crate) fn pop_one(&self, base: usize) -> Option<usize> {
+        let mut head = self.free.load(Ordering::Relaxed);
+        let live = self.live();
+        if head < chunk::FLOOR
+            && let Some(list) = self.remote.take()
+        {
+            head = base + list.offset;
+            self.look_at(live - list.count, 0);
+        }
+        let live = self.live();
+        let popped = if head < chunk::FLOOR {
+            self.carve_one(base)?.0
+        } else {
+            self.free.store(chunk::next(head), Ordering::Relaxed);
+            head
+        };
+        self.look_at(live + 1, 0);
+        Some(popped)
+    }
+
+    /// Whether [`Pool::pop_one`] or becoming current would yield a chunk.
+    pub(crate) fn can_give(&self) -> bool {
+        self.free.load(Ordering::Relaxed) >= chunk::FLOOR
+            || self.carved.get() < self.capacity.get()
+            || self.remote.count() > 0
+    }
+
+    /// Panics where a counting equation does not hold; the pool is not current and nobody is in the arena.
+    pub(crate) fn verify(&self, base: usize) {
+        let range = base..base + (self.units() << UNIT_SHIFT);
+        let size = self.class().size();
+        let head = self.free.load(Ordering::Relaxed);
+        let free = chunk::count(head, range, size, self.carved.get()).expect("a pool's free list leaves the pool");
+        assert_eq!(
+            self.carved.get(),
+            self.live() + free,
+            "carved = live + free, slab {size}"
+        );
+        assert!(
+            self.remote.count() <= self.live(),
+            "more chunks returned than live, slab {size}"
+        );
+        assert!(self.carved.get() <= self.capacity.get());
+    }
+}

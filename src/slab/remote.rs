@@ -1,0 +1,160 @@
+//! The word of a pool through which other threads return its chunks, a batch at a time.
+//!
+//! A Treiber stack that is only ever emptied whole, so ABA cannot arise: head and count travel in one word.
+//!
+//! ```text
+//! bit 63: announced | 24..48: chunks in the list | 0..24: offset of the first chunk / 8 + 1; 0: empty
+//! ```
+//!
+//! `announced` is set by the push that tells the owner and cleared by the owner when it hears: while it is set the pool
+//! stands in the owner's inbox (or is about to) and must not be given away.
+
+use crate::sync::{AtomicU64, Ordering};
+
+const FIELD: u64 = (1 << 24) - 1;
+const COUNT_SHIFT: u32 = 24;
+const ANNOUNCED: u64 = 1 << 63;
+
+/// See the module. All-zero bytes are an empty word.
+#[repr(transparent)]
+pub(crate) struct Remote(AtomicU64);
+
+/// A list in the word: offset of its first chunk in the pool, and its length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Returned {
+    pub(crate) offset: usize,
+    pub(crate) count: u32,
+}
+
+fn unpack(bits: u64) -> Option<Returned> {
+    match bits & FIELD {
+        0 => None,
+        first => Some(Returned {
+            offset: (first as usize - 1) * 8,
+            count: (bits >> COUNT_SHIFT & FIELD) as u32,
+        }),
+    }
+}
+
+impl Remote {
+    #[cfg(all(test, loom))]
+    fn new() -> Remote {
+        Remote(AtomicU64::new(0))
+    }
+
+    /// Empties the word for a new pool in the place of an old one, whose chunks are all free.
+    pub(crate) fn reset(&self) {
+        // Relaxed: nobody else knows the pool yet.
+        self.0.store(0, Ordering::Relaxed)
+    }
+
+    /// Puts a batch of `count` chunks, the first at `offset`, before those there. `link_last` links the batch's last
+    /// chunk to the list there; it may run several times. `announce(before, now)` says whether the step from one count
+    /// to the other concerns the owner. Returns whether the caller must put the pool into the owner's inbox.
+    pub(crate) fn push(
+        &self,
+        offset: usize,
+        count: u32,
+        mut link_last: impl FnMut(Option<Returned>),
+        announce: impl Fn(u32, u32) -> bool,
+    ) -> bool {
+        // Relaxed: the value is only compared and linked to, not followed.
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            let there = unpack(old);
+            link_last(there);
+            let before = there.map_or(0, |list| list.count);
+            let now = before + count;
+            let tells = old & ANNOUNCED == 0 && announce(before, now);
+            let new = (old & ANNOUNCED)
+                | if tells { ANNOUNCED } else { 0 }
+                | (now as u64) << COUNT_SHIFT
+                | (offset as u64 / 8 + 1);
+            // Release: publishes the links (and the caller's last use of the chunks) to whoever takes the list.
+            match self
+                .0
+                .compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return tells,
+                Err(seen) => old = seen,
+            }
+        }
+    }
+
+    /// Takes the whole list.
+    pub(crate) fn take(&self) -> Option<Returned> {
+        // Acquire: sees the links and the freeing threads' last uses.
+        unpack(self.0.fetch_and(ANNOUNCED, Ordering::Acquire))
+    }
+
+    /// Chunks in the list now.
+    pub(crate) fn count(&self) -> u32 {
+        // Acquire: a pool whose last chunk is seen here may be given away; the freeing threads' uses come before.
+        unpack(self.0.load(Ordering::Acquire)).map_or(0, |list| list.count)
+    }
+
+    /// Whether the pool stands in the owner's inbox or is about to.
+    pub(crate) fn announced(&self) -> bool {
+        // Acquire: if not, the announcing thread's last access to the pool came before.
+        self.0.load(Ordering::Acquire) & ANNOUNCED != 0
+    }
+
+    /// The owner has heard.
+    pub(crate) fn heard(&self) {
+        // AcqRel: orders the owner's look at the count behind it, so that a push in between announces anew.
+        self.0.fetch_and(!ANNOUNCED, Ordering::AcqRel);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicU32;
+
+    /// Two threads push batches while the owner takes: each chunk comes back exactly once, and crossing the
+    /// threshold is announced whenever it happens.
+    #[test]
+    fn every_chunk_returns_once() {
+        loom::model(|| {
+            let pool = Arc::new((Remote::new(), [(); 4].map(|()| AtomicU32::new(0))));
+            let push = |pool: &(Remote, [AtomicU32; 4]), chunk: usize| {
+                let link = |there: Option<Returned>| {
+                    pool.1[chunk].store(there.map_or(0, |list| list.offset as u32 / 8 + 1), Ordering::Relaxed);
+                };
+                pool.0.push(chunk * 8, 1, link, |before, now| before < 2 && now >= 2)
+            };
+            let threads: Vec<_> = (0..2)
+                .map(|n| {
+                    let pool = Arc::clone(&pool);
+                    loom::thread::spawn(move || push(&pool, n))
+                })
+                .collect();
+            let mut got = [0; 4];
+            let mut collect = |pool: &(Remote, [AtomicU32; 4])| {
+                let Some(list) = pool.0.take() else { return 0 };
+                let (mut at, mut seen) = (list.offset as u32 / 8 + 1, 0);
+                while at != 0 {
+                    got[at as usize - 1] += 1;
+                    seen += 1;
+                    at = pool.1[at as usize - 1].load(Ordering::Relaxed);
+                }
+                assert_eq!(seen, list.count);
+                seen
+            };
+            let early = collect(&pool);
+            let told = threads
+                .into_iter()
+                .filter(|_| true)
+                .map(|t| t.join().unwrap())
+                .filter(|&told| told)
+                .count();
+            let late = collect(&pool);
+            assert_eq!(early + late, 2);
+            assert_eq!(got, [1, 1, 0, 0]);
+            // Both in one list means that the threshold was crossed, and one push said so.
+            assert_eq!(told, (early == 2 || late == 2) as usize);
+            assert_eq!(pool.0.announced(), told == 1);
+        });
+    }
+}

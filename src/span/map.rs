@@ -1,0 +1,322 @@
+//! The reservation: where metadata and units lie, and how an address finds its metadata.
+//!
+//! ```text
+//! start                                                                      base (2 MiB-aligned)
+//! | head | heaps: slots × slot size | tags: 4 B/unit | records: 128 B/unit | dirty bits | … | units …            |
+//! ```
+//!
+//! All metadata is out of band and found by arithmetic from the address; nothing is stored in the units themselves
+//! but the links of free chunks. Address space is reserved for all of it, memory comes as it is touched.
+
+use core::ptr::NonNull;
+
+use super::tag;
+use crate::class::{MAX_ALIGN, UNIT, UNIT_SHIFT};
+use crate::os;
+use crate::sync::{AtomicU32, AtomicU64, Cell32, Ordering};
+
+/// Bytes of metadata per unit: two cache lines, see [`Record`].
+pub(crate) const RECORD: usize = 128;
+
+/// Bytes of live bits per unit in debug builds: a bit for every 8 bytes.
+#[cfg(debug_assertions)]
+const LIVE: usize = crate::class::UNIT / 64;
+
+/// Start of every unit's metadata record; meaningful in the first and last unit of a free span and in the first of
+/// any other. Protected by the lock of [`Space`](super::space::Space) while the span is free, else by the span's owner.
+#[repr(C)]
+pub(crate) struct Record {
+    /// Neighbours in a list, as unit + 1; 0: none.
+    pub(crate) next: Cell32,
+    pub(crate) prev: Cell32,
+    /// Length of the span.
+    pub(crate) units: Cell32,
+}
+
+/// See the module. Fixed once built; copied freely.
+#[derive(Clone, Copy)]
+pub(crate) struct Map {
+    start: *mut u8,
+    bytes: usize,
+    heaps: *mut u8,
+    slot: usize,
+    slots: u32,
+    tags: *const AtomicU32,
+    records: *mut u8,
+    dirty: *const AtomicU64,
+    #[cfg(debug_assertions)]
+    live: *const AtomicU64,
+    base: *mut u8,
+    units: usize,
+}
+
+/// What the parts of a reservation measure.
+struct Plan {
+    heaps: usize,
+    tags: usize,
+    records: usize,
+    dirty: usize,
+    #[cfg(debug_assertions)]
+    live: usize,
+    metadata: usize,
+    slots: u32,
+}
+
+impl Plan {
+    fn new(units: usize, head: usize, slot: usize) -> Plan {
+        let line = |bytes: usize| bytes.next_multiple_of(RECORD);
+        let slots = (units / 32).clamp(64, 8192) as u32;
+        let heaps = line(head);
+        let tags = heaps + slots as usize * slot;
+        let records = tags + line(units * size_of::<u32>());
+        let dirty = records + units * RECORD;
+        let end = dirty + units.div_ceil(64) * 8;
+        #[cfg(debug_assertions)]
+        let (live, end) = (end, end + units * LIVE);
+        Plan {
+            heaps,
+            tags,
+            records,
+            dirty,
+            #[cfg(debug_assertions)]
+            live,
+            metadata: end.next_multiple_of(os::page_size()),
+            slots,
+        }
+    }
+}
+
+impl Map {
+    /// Reserves address space for `units` and their metadata, with room for `head` bytes at the start and heap slots
+    /// of `slot` bytes, and commits the metadata.
+    pub(crate) fn reserve(units: usize, head: usize, slot: usize) -> Option<Map> {
+        debug_assert!(slot.is_multiple_of(RECORD));
+        let plan = Plan::new(units, head, slot);
+        let page = os::page_size();
+        let bytes = (plan.metadata + MAX_ALIGN + (units << UNIT_SHIFT)).next_multiple_of(page);
+        let start = os::reserve(bytes)?.as_ptr();
+        // SAFETY: the metadata is the first part of the reservation just made.
+        if !unsafe { os::commit(start, plan.metadata) } {
+            // SAFETY: nobody has seen the reservation yet.
+            unsafe { os::release(start, bytes) };
+            return None;
+        }
+        let at = |offset: usize| start.wrapping_add(offset);
+        let base = at((start as usize + plan.metadata).next_multiple_of(MAX_ALIGN) - start as usize);
+        Some(Map {
+            start,
+            bytes,
+            heaps: at(plan.heaps),
+            slot,
+            slots: plan.slots,
+            tags: at(plan.tags).cast(),
+            records: at(plan.records),
+            dirty: at(plan.dirty).cast(),
+            #[cfg(debug_assertions)]
+            live: at(plan.live).cast(),
+            base,
+            units,
+        })
+    }
+
+    /// Gives everything back, metadata included.
+    ///
+    /// # Safety
+    /// Nobody uses the arena any more; copies of this map are dead.
+    pub(crate) unsafe fn release(self) {
+        // SAFETY: start and length are those of the reservation; the caller gives it up.
+        unsafe { os::release(self.start, self.bytes) }
+    }
+
+    /// Start of the reservation, where the arena's shared state lives.
+    pub(crate) fn head(&self) -> NonNull<u8> {
+        // SAFETY: `reserve` got it from the OS as non-null.
+        unsafe { NonNull::new_unchecked(self.start) }
+    }
+
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base
+    }
+
+    /// Units of the whole arena.
+    pub(crate) fn units(&self) -> usize {
+        self.units
+    }
+
+    pub(crate) fn tags(&self) -> *const AtomicU32 {
+        self.tags
+    }
+
+    pub(crate) fn records(&self) -> *mut u8 {
+        self.records
+    }
+
+    /// Number of heap slots.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// The heap slot `index`, zeroed when new.
+    pub(crate) fn slot(&self, index: u32) -> *mut u8 {
+        debug_assert!(index < self.slots);
+        self.heaps.wrapping_add(index as usize * self.slot)
+    }
+
+    /// Metadata that serves the whole arena: head, and what `units` units and `slots` heaps have of it.
+    pub(crate) fn metadata_bytes(&self, units: usize, slots: u32) -> usize {
+        let head = self.heaps as usize - self.start as usize;
+        head + slots as usize * self.slot + units * (RECORD + size_of::<u32>()) + units / 8
+    }
+
+    /// Unit of an address; `None` outside the arena.
+    #[inline(always)]
+    pub(crate) fn unit_of(&self, address: usize) -> Option<usize> {
+        let unit = address.wrapping_sub(self.base as usize) >> UNIT_SHIFT;
+        if unit < self.units { Some(unit) } else { None }
+    }
+
+    #[inline(always)]
+    pub(crate) fn address(&self, unit: usize) -> *mut u8 {
+        self.base.wrapping_add(unit << UNIT_SHIFT)
+    }
+
+    #[inline(always)]
+    fn tag_word(&self, unit: usize) -> &AtomicU32 {
+        debug_assert!(unit < self.units);
+        // SAFETY: `reserve` committed a tag for each unit; callers name units of this arena.
+        unsafe { &*self.tags.add(unit) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn tag(&self, unit: usize) -> u32 {
+        // Relaxed: whoever holds a chunk got it after its pool's tags were written, by the order that handed it over.
+        self.tag_word(unit).load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_tag(&self, unit: usize, tag: u32) {
+        // Relaxed: as in `tag`.
+        self.tag_word(unit).store(tag, Ordering::Relaxed)
+    }
+
+    /// The metadata record of a unit.
+    #[inline(always)]
+    pub(crate) fn record(&self, unit: usize) -> &Record {
+        debug_assert!(unit < self.units);
+        // SAFETY: `reserve` committed a zeroed record for each unit, and all-zero is a valid one.
+        unsafe { &*self.records.add(unit * RECORD).cast() }
+    }
+
+    /// Marks a free span's ends so that its neighbours can join it.
+    pub(crate) fn mark_free(&self, unit: usize, units: usize) {
+        self.record(unit).units.set(units as u32);
+        if units == 1 {
+            self.set_tag(unit, tag::FREE_ONE);
+        } else {
+            let last = unit + units - 1;
+            self.set_tag(unit, tag::FREE_HEAD);
+            self.set_tag(last, tag::FREE_TAIL);
+            self.record(last).units.set(units as u32);
+        }
+    }
+
+    /// Removes the marks of [`Map::mark_free`].
+    pub(crate) fn unmark(&self, unit: usize, units: usize) {
+        self.set_tag(unit, tag::INSIDE);
+        self.set_tag(unit + units - 1, tag::INSIDE);
+    }
+
+    fn dirty_word(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: `reserve` committed a bit for each unit; callers name units of this arena.
+        unsafe { &*self.dirty.add(index) }
+    }
+
+    /// Calls `visit(word, mask)` for the dirty bits of a range of units.
+    fn dirty_words(&self, unit: usize, units: usize, mut visit: impl FnMut(usize, &AtomicU64, u64)) {
+        let (mut at, end) = (unit, unit + units);
+        while at < end {
+            let bit = at % 64;
+            let count = (64 - bit).min(end - at);
+            let mask = (u64::MAX >> (64 - count)) << bit;
+            visit(at - bit, self.dirty_word(at / 64), mask);
+            at += count;
+        }
+    }
+
+    /// Marks the units as written to; returns how many were not before, and one past the last that already was.
+    ///
+    /// Under the lock of the space, like all that concerns dirty bits.
+    pub(crate) fn set_dirty(&self, unit: usize, units: usize) -> (usize, usize) {
+        let (mut clean, mut stale_end) = (units, unit);
+        self.dirty_words(unit, units, |first, word, mask| {
+            // Relaxed: under the space's lock.
+            let old = word.load(Ordering::Relaxed);
+            if old & mask != 0 {
+                clean -= (old & mask).count_ones() as usize;
+                stale_end = first + 64 - (old & mask).leading_zeros() as usize;
+            }
+            word.store(old | mask, Ordering::Relaxed);
+        });
+        (clean, stale_end)
+    }
+
+    /// Marks the units as reading zero again; returns how many were dirty.
+    pub(crate) fn clear_dirty(&self, unit: usize, units: usize) -> usize {
+        let mut dirty = 0;
+        self.dirty_words(unit, units, |_, word, mask| {
+            // Relaxed: under the space's lock.
+            let old = word.load(Ordering::Relaxed);
+            dirty += (old & mask).count_ones() as usize;
+            word.store(old & !mask, Ordering::Relaxed);
+        });
+        dirty
+    }
+
+    /// First unit of the range, and behind it, whose dirty bit is `wanted`; the end of the range if there is none.
+    pub(crate) fn find_dirty(&self, from: usize, end: usize, wanted: bool) -> usize {
+        let mut at = from;
+        while at < end {
+            // Relaxed: under the space's lock.
+            let word = self.dirty_word(at / 64).load(Ordering::Relaxed);
+            let hits = (if wanted { word } else { !word }) >> (at % 64);
+            if hits != 0 {
+                return (at + hits.trailing_zeros() as usize).min(end);
+            }
+            at = (at / 64 + 1) * 64;
+        }
+        end
+    }
+
+    /// Bytes of the units.
+    pub(crate) fn capacity(&self) -> usize {
+        self.units * UNIT
+    }
+}
+
+#[cfg(debug_assertions)]
+impl Map {
+    /// Notes whether the chunk at an address of the arena is in the caller's hands; returns what was noted before.
+    pub(crate) fn set_live(&self, address: usize, live: bool) -> bool {
+        let bit = (address - self.base as usize) / 8;
+        // SAFETY: `reserve` committed a bit for every 8 bytes of the units.
+        let word = unsafe { &*self.live.add(bit / 64) };
+        let mask = 1 << (bit % 64);
+        // Relaxed: a chunk is handed over in order, and so are the notes on it.
+        let old = if live {
+            word.fetch_or(mask, Ordering::Relaxed)
+        } else {
+            word.fetch_and(!mask, Ordering::Relaxed)
+        };
+        old & mask != 0
+    }
+
+    /// Forgets all notes of [`Map::set_live`].
+    pub(crate) fn clear_live(&self) {
+        for word in 0..self.units * LIVE / 8 {
+            // SAFETY: as in `set_live`.
+            let word = unsafe { &*self.live.add(word) };
+            if word.load(Ordering::Relaxed) != 0 {
+                word.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! The arena's space: which units are taken, free, or never handed out yet.
+//!
+//! ```text
+//! base                      frontier          committed                        limit (capacity)
+//! | taken, free, taken, …   | out of use      | reserved only                  |
+//! ```
+//!
+//! Free spans below the frontier are listed in bins and joined with their neighbours at once; a free span that reaches
+//! the frontier lowers it. The cap is charged here and nowhere else: no unit beyond the limit exists.
+
+use super::bins::Bins;
+use super::map::Map;
+use super::tag;
+use crate::class::{MAX_ALIGN, UNIT};
+use crate::os;
+
+/// Units committed at least at a time: 1 MiB.
+const COMMIT_STEP: usize = (1 << 20) / UNIT;
+/// Units committed at most at a time: 64 MiB.
+const COMMIT_MOST: usize = (64 << 20) / UNIT;
+/// Units of a huge page of the CPU.
+const HUGE: usize = (2 << 20) / UNIT;
+/// With `HugePages::Auto`, units from here on are asked to be huge: smaller programs stay on OS pages.
+const HUGE_FROM: usize = (32 << 20) / UNIT;
+
+/// A run of units in the hands of the caller.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) unit: usize,
+    pub(crate) units: usize,
+    /// One past the last unit that may hold old data; all behind it reads as zero.
+    pub(crate) stale_end: usize,
+}
+
+/// Which units are asked to be huge pages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Huge {
+    From(usize),
+    Never,
+}
+
+impl Huge {
+    pub(crate) const AUTO: Huge = Huge::From(HUGE_FROM);
+    pub(crate) const ALWAYS: Huge = Huge::From(0);
+}
+
+/// Protected by one lock of the arena.
+///
+/// Invariants: `frontier <= committed <= limit`; spans tile `0..frontier`, each first unit's record holding its length;
+/// no two free spans touch; `taken` counts the units of spans that are not free, `dirty` the dirty bits.
+pub(crate) struct Space {
+    bins: Bins,
+    frontier: usize,
+    committed: usize,
+    limit: usize,
+    taken: usize,
+    dirty: usize,
+    huge: Huge,
+}
+
+impl Space {
+    pub(crate) fn new(map: &Map, huge: Huge) -> Space {
+        if let Huge::From(from) = huge {
+            if from > 0 {
+                // SAFETY: the range begins the units, and `min` keeps it inside.
+                unsafe { os::advise_huge(map.base(), from.min(map.units()) * UNIT, false) };
+            }
+        } else {
+            // SAFETY: the range is all of the units.
+            unsafe { os::advise_huge(map.base(), map.capacity(), false) };
+        }
+        Space {
+            bins: Bins::EMPTY,
+            frontier: 0,
+            committed: 0,
+            limit: map.units(),
+            taken: 0,
+            dirty: 0,
+            huge,
+        }
+    }
+
+    /// Bytes obtained from the OS and not given back.
+    pub(crate) fn held(&self) -> usize {
+        self.dirty * UNIT
+    }
+
+    /// Units that nobody holds.
+    pub(crate) fn free_units(&self) -> usize {
+        self.limit - self.taken
+    }
+
+    pub(crate) fn frontier(&self) -> usize {
+        self.frontier
+    }
+
+    /// Cuts `units` at a multiple of `align` units, `align` a power of two. `None`: the cap, or the kernel refuses.
+    pub(crate) fn take(&mut self, map: &Map, units: usize, align: usize) -> Option<Span> {
+        debug_assert!(units > 0 && align.is_power_of_two() && align * UNIT <= MAX_ALIGN);
+        if units > self.limit {
+            return None;
+        }
+        let unit = match self.bins.find(map, units, align) {
+            Some(free) => self.cut(map, free, units, align),
+            None => match self.advance(map, units, align) {
+                Some(unit) => unit,
+                None => {
+                    let free = self.bins.find_exhaustively(map, units, align)?;
+                    self.cut(map, free, units, align)
+                }
+            },
+        };
+        Some(self.hand_out(map, unit, units))
+    }
+
+    /// Joins a span with its free neighbours.
+    pub(crate) fn give(&mut self, map: &Map, unit: usize, units: usize) {
+        self.taken -= units;
+        let (mut start, mut end) = (unit, unit + units);
+        map.set_tag(start, tag::INSIDE);
+        if start > 0 && tag::ends_free(map.tag(start - 1)) {
+            start -= map.record(start - 1).units.get() as usize;
+            self.bins.remove(map, start);
+        }
+        if end < self.frontier && tag::starts_free(map.tag(end)) {
+            end += self.bins.remove(map, end);
+        }
+        if end == self.frontier {
+            self.frontier = start;
+        } else {
+            self.bins.insert(map, start, end - start);
+        }
+    }
+
+    /// Lengthens a span in place if what follows it is free.
+    pub(crate) fn grow(&mut self, map: &Map, unit: usize, units: usize, wanted: usize) -> Option<Span> {
+        let end = unit + units;
+        let more = wanted - units;
+        if end == self.frontier {
+            if more > self.limit - end || !self.commit(map, end + more) {
+                return None;
+            }
+            self.frontier = end + more;
+        } else {
+            if !tag::starts_free(map.tag(end)) || (map.record(end).units.get() as usize) < more {
+                return None;
+            }
+            let free = self.bins.remove(map, end);
+            if free > more {
+                self.bins.insert(map, end + more, free - more);
+            }
+        }
+        let (clean, stale_end) = map.set_dirty(end, more);
+        self.dirty += clean;
+        self.taken += more;
+        map.record(unit).units.set(wanted as u32);
+        Some(Span {
+            unit,
+            units: wanted,
+            stale_end,
+        })
+    }
+
+    /// Gives the tail of a span back.
+    pub(crate) fn shrink(&mut self, map: &Map, unit: usize, units: usize, wanted: usize) {
+        map.record(unit).units.set(wanted as u32);
+        self.give(map, unit + wanted, units - wanted);
+    }
+
+    /// Says that units now read as zero (their pages were moved away).
+    pub(crate) fn cleaned(&mut self, map: &Map, unit: usize, units: usize) {
+        self.dirty -= map.clear_dirty(unit, units);
+    }
+
+    /// Gives the memory of all free units back to the OS, keeps their addresses; bytes given back.
+    pub(crate) fn trim(&mut self, map: &Map) -> usize {
+        let mut given = 0;
+        self.bins
+            .each(map, |unit, units| given += trim_range(map, unit, unit + units));
+        given += trim_range(map, self.frontier, self.committed);
+        self.dirty -= given;
+        given * UNIT
+    }
+
+    /// Forgets every span and gives all memory back. Units the kernel refuses to take back stay dirty.
+    pub(crate) fn reset(&mut self, map: &Map) {
+        for unit in 0..self.frontier {
+            map.set_tag(unit, tag::INSIDE);
+        }
+        self.bins = Bins::EMPTY;
+        self.frontier = 0;
+        self.taken = 0;
+        self.dirty -= trim_range(map, 0, self.committed);
+    }
+
+    /// Calls `visit(unit, tag, units)` for every span below the frontier, in address order.
+    pub(crate) fn each(&self, map: &Map, mut visit: impl FnMut(usize, u32, usize)) {
+        let mut unit = 0;
+        while unit < self.frontier {
+            let units = map.record(unit).units.get() as usize;
+            visit(unit, map.tag(unit), units);
+            unit += units;
+        }
+    }
+
+    /// Panics where an invariant does not hold.
+    pub(crate) fn verify(&self, map: &Map) {
+        let (mut listed, mut seen, mut end, mut after_free, mut taken) = (0, 0, 0, false, 0);
+        self.bins.each(map, |unit, units| {
+            assert!(tag::starts_free(map.tag(unit)) && tag::ends_free(map.tag(unit + units - 1)));
+            listed += 1;
+        });
+        self.each(map, |unit, tag, units| {
+            assert!(unit == end && units > 0, "spans do not tile the arena at unit {unit}");
+            let free = tag::starts_free(tag);
+            assert!(!(free && after_free), "two free spans touch at unit {unit}");
+            assert!(free || tag != tag::INSIDE, "a span at unit {unit} has no tag");
+            seen += free as usize;
+            taken += if free { 0 } else { units };
+            after_free = free;
+            end = unit + units;
+        });
+        assert!(
+            end == self.frontier && !after_free && listed == seen,
+            "free spans listed: {listed}, seen: {seen}"
+        );
+        assert_eq!(taken, self.taken, "taken units");
+        assert!(self.frontier <= self.committed && self.committed <= self.limit);
+        let mut dirty = 0;
+        let mut at = map.find_dirty(0, self.committed, true);
+        while at < self.committed {
+            let clean = map.find_dirty(at, self.committed, false);
+            dirty += clean - at;
+            at = map.find_dirty(clean, self.committed, true);
+        }
+        assert_eq!(dirty, self.dirty, "dirty units");
+    }
+
+    /// Cuts from the listed span at `free`, lists what is left on both sides.
+    fn cut(&mut self, map: &Map, free: usize, units: usize, align: usize) -> usize {
+        let end = free + self.bins.remove(map, free);
+        let unit = free.next_multiple_of(align);
+        if unit > free {
+            self.bins.insert(map, free, unit - free);
+        }
+        if end > unit + units {
+            self.bins.insert(map, unit + units, end - unit - units);
+        }
+        unit
+    }
+
+    /// Moves the frontier up.
+    fn advance(&mut self, map: &Map, units: usize, align: usize) -> Option<usize> {
+        let unit = self.frontier.next_multiple_of(align);
+        if unit + units > self.limit || !self.commit(map, unit + units) {
+            return None;
+        }
+        if unit > self.frontier {
+            // Below it lies a taken span or nothing: free spans never touch the frontier.
+            self.bins.insert(map, self.frontier, unit - self.frontier);
+        }
+        self.frontier = unit + units;
+        Some(unit)
+    }
+
+    fn hand_out(&mut self, map: &Map, unit: usize, units: usize) -> Span {
+        let (clean, stale_end) = map.set_dirty(unit, units);
+        self.dirty += clean;
+        self.taken += units;
+        map.record(unit).units.set(units as u32);
+        map.set_tag(unit, tag::TAKEN);
+        Span { unit, units, stale_end }
+    }
+
+    /// Commits up to `end`, in steps that grow with the arena so that mappings and system calls stay few.
+    fn commit(&mut self, map: &Map, end: usize) -> bool {
+        if end <= self.committed {
+            return true;
+        }
+        let generous = self.committed + (self.committed / 8).clamp(COMMIT_STEP, COMMIT_MOST);
+        let wanted = end.max(generous).next_multiple_of(HUGE).min(self.limit);
+        self.commit_to(map, wanted) || self.commit_to(map, end)
+    }
+
+    fn commit_to(&mut self, map: &Map, end: usize) -> bool {
+        let per_page = os::page_size().div_ceil(UNIT);
+        let end = end.next_multiple_of(per_page).min(self.limit);
+        let bytes = ((end - self.committed) * UNIT).next_multiple_of(os::page_size());
+        let start = map.address(self.committed);
+        // SAFETY: the units from `committed` to `limit` are reserved and not in use.
+        if !unsafe { os::commit(start, bytes) } {
+            return false;
+        }
+        if let Huge::From(from) = self.huge
+            && self.committed >= from
+        {
+            // SAFETY: as above.
+            unsafe { os::advise_huge(start, bytes, true) };
+        }
+        self.committed = end;
+        true
+    }
+}
+
+/// Gives the dirty pages of a range of unused units back; units given back.
+fn trim_range(map: &Map, from: usize, end: usize) -> usize {
+    let per_page = os::page_size().div_ceil(UNIT);
+    let mut given = 0;
+    let mut at = map.find_dirty(from, end, true);
+    while at < end {
+        let run_end = map.find_dirty(at, end, false);
+        let first = at.next_multiple_of(per_page);
+        let last = run_end / per_page * per_page;
+        if first < last {
+            // SAFETY: the units are in nobody's hands, by the caller's lock and lists.
+            if unsafe { os::decommit(map.address(first), (last - first) * UNIT) } {
+                given += map.clear_dirty(first, last - first);
+            }
+        }
+        at = map.find_dirty(run_end, end, true);
+    }
+    given
+}
