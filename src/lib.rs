@@ -1,4 +1,97 @@
-//! A bounded, fast, observable memory allocator.
+//! A bounded, fast, observable memory allocator: a static arena with a hard cap.
+//!
+//! ```
+//! #[global_allocator]
+//! static ARENA: arenal::Arena = arenal::Arena::new(4 << 30); // 4 GiB, and never a byte more
+//!
+//! let mut too_much: Vec<u8> = Vec::new();
+//! assert!(too_much.try_reserve(5 << 30).is_err());
+//! println!("{}", ARENA.info());
+//! ```
+//!
+//! An [`Arena`] takes address space once, at its first use, and memory from the operating system **pool by pool**. A
+//! pool holds equal **chunks** of one **slab** (size class). When the capacity is used up, and nothing parked with
+//! idle or departed threads can be recovered, a request fails: with a null pointer from `GlobalAlloc`, with
+//! [`AllocError`] from the arena's own calls, with `Err` from `Vec::try_reserve`; nothing that was allocated is lost.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | arena | one bounded reservation of address space with its capacity |
+//! | unit | 16 KiB of the arena, the granularity of spans |
+//! | span | a run of units |
+//! | slab | one size class and all its pools |
+//! | pool | one span carved into equal chunks of one slab, owned by one heap |
+//! | chunk | what the caller gets |
+//! | heap | one thread's, or a departed thread's, pools and lists |
+//! | local, remote free | by the owner of the chunk's pool, by another thread |
+//! | fresh | never written since the OS handed it over: still zero |
+//!
+//! # The memory
+//!
+//! ```text
+//!  one reservation                                                        base, 2 MiB-aligned
+//! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
+//! | state | heap slots   | tags        | records           | dirty bits   | units: 16 KiB each ...           |
+//! |       | one a thread | 4 B a unit  | 128 B a unit      | 1 bit a unit | taken and free spans | untouched |
+//! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
+//!             |               |             |                                  |            frontier
+//!             |               |             |                                  |
+//!  Slot: lists of pools   owner and     Pool: free list,       span of 4 units = a pool of 64 KiB
+//!  inbox, outbox, spares  distance to   counts | remote word  +------+------+------+-- ... --+------------+
+//!                         the pool's    (two cache lines)     | 72 B | 72 B | 72 B |         | not carved |
+//!                         first unit                          +------+------+------+-- ... --+------------+
+//!  thread-local storage of each thread: for each slab the head of a list of free chunks, and the address range of
+//!  the pool they belong to (the current pool)
+//! ```
+//!
+//! Metadata lies outside of the pools and is found by arithmetic on the address. Free chunks link to each other through
+//! their first word; nothing else is ever written into the caller's memory.
+//!
+//! # Walks
+//!
+//! A thread's **first allocation**, of 72 bytes:
+//! 1. the inlined half computes the slab (a constant if the size is one) and finds its list empty;
+//! 2. the slow half makes the arena if need be (one reservation) and gives the thread a heap: one that a departed
+//!    thread left, with its pools, or a new slot;
+//! 3. the heap has no pool of the slab, so that it takes a span from the arena's space, where the cap is charged, and
+//!    tags its units as its own;
+//! 4. the first OS page's worth of chunks is carved and linked, and becomes the thread's list: the pool is *current*;
+//! 5. the first chunk is popped. The next ones take a load, a compare, a load and a store.
+//!
+//! A **local free**:
+//! 1. the address lies in the current pool of its slab: the chunk is pushed on the list, and that is all;
+//! 2. else the unit's tag shows the thread's own number: the chunk goes to its pool's list, and the pool's countdown is
+//!    counted down;
+//! 3. at 0 the slow half looks at the pool: it becomes available to allocations again, or, empty, goes back to the
+//!    arena for any slab of any thread.
+//!
+//! A **remote free**:
+//! 1. the tag shows another number: the chunk goes to the freeing thread's outbox, into the batch for its pool;
+//! 2. a full batch is pushed on the pool's remote word: one atomic for up to 64 chunks;
+//! 3. when enough have come back, or all, the pool is put into its owner's inbox: one more atomic;
+//! 4. the owner reads its inbox on its next slow path, and takes the returned chunks as a list when it gets to that
+//!    pool. It touches one line of metadata for the batch, and the chunks when it hands them out.
+//!
+//! A **thread's exit**: the exit hook, which runs after the destructors of thread-locals, puts the lists back into
+//! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread. Chunks
+//! that come back later go to that heap's inbox. The thread may still allocate afterwards, from a common heap.
+//!
+//! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of
+//! which no chunk is in use, even the current pool of an idle thread: it swaps the list's head for a mark and asks the
+//! kernel whether the thread sleeps in a system call, so that no push or pop can be under way. Then the request is
+//! tried again; then what [`Config::on_exhausted`] says happens.
+//!
+//! # What costs what
+//!
+//! No cache line is written by two threads on a hit or a local free. The space's lock is taken once for a pool. See
+//! each type's documentation for the sources of the ideas: mimalloc (lists per pool), snmalloc (batches of remote frees,
+//! whole lists taken), BatchIt (batches per pool), TLSF (free spans).
+//!
+//! # Platforms
+//!
+//! Linux. Tested on x86-64; the page size is read at run time. Other platforms need one file in `src/os`.
 
 #[cfg(not(loom))]
 mod arena;
