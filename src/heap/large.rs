@@ -43,6 +43,7 @@ fn take(shared: &Shared, size: usize, align: usize) -> Option<Span> {
         shared.take(units, align)
     })?;
     shared.map().set_tag(span.unit, tag::LARGE);
+    shared.fill(units);
     Some(span)
 }
 
@@ -56,12 +57,18 @@ pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
     shared.with_space(|space| {
         let held = map.record(unit).units.get() as usize;
         if units <= held {
+            shared.unfill(held - units);
             if units < held {
                 space.shrink(map, unit, held, units);
             }
             return true;
         }
-        space.grow(map, unit, held, units).is_some()
+        shared.fill(units - held);
+        let grown = space.grow(map, unit, held, units).is_some();
+        if !grown {
+            shared.unfill(units - held);
+        }
+        grown
     })
 }
 
@@ -89,5 +96,6 @@ pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usiz
         }
         space.give(map, old, old_units);
     });
+    shared.unfill(old_units);
     Some(target as usize)
 }

@@ -1,4 +1,5 @@
-//! What a thread touches on every operation: one list per slab, and the address range of the pool it came from.
+//! What a thread touches on every operation: for each slab its list, the address range of the pool that the list came
+//! from, and the list of other heaps' chunks that it freed.
 //!
 //! The current-pool list (after snmalloc's taking of whole lists and mimalloc's per-page lists): an allocation pops, a
 //! free into the same pool pushes, and neither touches the pool's metadata. Of the primary arena it lives in
@@ -9,66 +10,108 @@ use crate::slab::chunk::{self, FLOOR};
 use crate::span::tag::OwnerTag;
 use crate::sync::{AtomicUsize, Cell32, CellUsize, Ordering};
 
-/// One slab's list. Written by the owning thread; `head` and `last` also by a recovering thread, see `steal`.
+/// The head of a list that its owner changes with plain loads and stores, and a recovering thread now and then by
+/// [`Head::swap`], see `steal`.
+#[repr(transparent)]
+pub(crate) struct Head(AtomicUsize);
+
+impl Head {
+    /// First chunk; a value below [`FLOOR`] if there is none.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        // Relaxed: the owner reads its own; a thief checks afterwards that no operation was under way.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// By the owner.
+    #[inline(always)]
+    pub(crate) fn set(&self, head: usize) {
+        self.0.store(head, Ordering::Relaxed)
+    }
+
+    /// By the owner: takes the whole list.
+    pub(crate) fn take(&self) -> usize {
+        let head = self.get();
+        self.set(chunk::END);
+        head
+    }
+
+    /// By a recovering thread.
+    pub(crate) fn swap(&self, from: usize, to: usize) -> bool {
+        // AcqRel: the thief reads the links behind the head, and publishes its notes on the list to the owner.
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// One slab's lists, on half a cache line.
 #[repr(C, align(32))]
 pub(crate) struct Chunks {
-    /// First free chunk; a value below [`FLOOR`] if there is none.
-    head: AtomicUsize,
+    /// Chunks to allocate: of the current pool; without one, borrowed from other heaps.
+    pub(crate) list: Head,
     /// Last byte of the current pool; 0: no current pool.
     last: CellUsize,
     /// Bytes of the current pool.
-    bytes: CellUsize,
+    bytes: Cell32,
+    /// Chunks in `outbox`, about.
+    gathered: Cell32,
+    /// Chunks of other heaps that this thread freed.
+    pub(crate) outbox: Head,
 }
 
 impl Chunks {
     const EMPTY: Chunks = Chunks {
-        head: AtomicUsize::new(chunk::END),
+        list: Head(AtomicUsize::new(chunk::END)),
         last: CellUsize::new(0),
-        bytes: CellUsize::new(0),
+        bytes: Cell32::new(0),
+        gathered: Cell32::new(0),
+        outbox: Head(AtomicUsize::new(chunk::END)),
     };
 
     /// Pops a chunk if the list's head is at least `floor`.
     #[inline(always)]
     pub(crate) fn pop(&self, floor: usize) -> Option<usize> {
-        // Relaxed: the owner's own list; a thief checks afterwards that no pop was under way.
-        let head = self.head.load(Ordering::Relaxed);
+        let head = self.list.get();
         if head < floor {
             return None;
         }
-        self.head.store(chunk::next(head), Ordering::Relaxed);
+        self.list.set(chunk::next(head));
         Some(head)
     }
 
     /// Pushes a chunk of the current pool; `false` if it is of another.
     #[inline(always)]
     pub(crate) fn push(&self, freed: usize) -> bool {
-        if self.last.get().wrapping_sub(freed) >= self.bytes.get() {
+        if self.last.get().wrapping_sub(freed) >= self.bytes.get() as usize {
             return false;
         }
-        chunk::link(freed, self.head.load(Ordering::Relaxed));
-        self.head.store(freed, Ordering::Relaxed);
+        chunk::link(freed, self.list.get());
+        self.list.set(freed);
         true
     }
 
-    pub(crate) fn head(&self) -> usize {
-        self.head.load(Ordering::Relaxed)
+    /// Adds a chunk of another heap; returns how many are gathered.
+    #[inline(always)]
+    pub(crate) fn gather(&self, freed: usize) -> u32 {
+        chunk::link(freed, self.outbox.get());
+        self.outbox.set(freed);
+        let gathered = self.gathered.get() + 1;
+        self.gathered.set(gathered);
+        gathered
     }
 
-    /// By the owner.
-    pub(crate) fn set_head(&self, head: usize) {
-        self.head.store(head, Ordering::Relaxed)
+    /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home.
+    pub(crate) fn gathered(&self) -> u32 {
+        self.gathered.get()
     }
 
-    /// By a recovering thread.
-    pub(crate) fn swap_head(&self, from: usize, to: usize) -> bool {
-        // AcqRel: the thief reads the links behind the head, and publishes its notes on the list to the owner.
-        self.head
-            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+    /// By the owner: takes the other heaps' chunks.
+    pub(crate) fn take_outbox(&self) -> usize {
+        self.gathered.set(0);
+        self.outbox.take()
     }
 
     pub(crate) fn set_pool(&self, base: usize, bytes: usize) {
-        self.bytes.set(bytes);
+        self.bytes.set(bytes as u32);
         self.last.set(base + bytes - 1);
     }
 
@@ -122,7 +165,8 @@ impl Local {
     pub(crate) fn clear(&self) {
         for chunks in &self.chunks {
             chunks.no_pool();
-            chunks.set_head(chunk::END);
+            chunks.list.set(chunk::END);
+            chunks.take_outbox();
         }
     }
 }

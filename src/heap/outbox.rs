@@ -1,141 +1,73 @@
-//! A heap's outbox: chunks of other heaps' pools on their way home, batched per pool (BatchIt, ISMM 2024).
+//! Chunks of other heaps' pools on their way home, batched per pool (after BatchIt, ISMM 2024).
 //!
-//! The owner fills it without a lock. Another thread may empty it while memory is short: it freezes the outbox, makes
-//! every thread pass a barrier, and sees by the busy flag whether the owner is inside. The flag costs the owner plain
-//! stores only; the barrier is the kernel's, on the rare side (as in asymmetric Dekker locks).
-
-use core::cell::Cell;
-use core::sync::atomic::compiler_fence;
+//! A thread gathers what it frees of others in one list per slab, beside its own ([`Chunks`](super::local::Chunks)). It
+//! may allocate from that list again; what becomes too much goes home here, in one walk that sorts it by pool.
 
 use super::shared::Shared;
-use crate::os;
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
 use crate::span::tag;
-use crate::sync::{AtomicBool, Ordering};
 
-const SLOTS: usize = 16;
+/// Pools that batches are gathered for at a time. Chunks of one slab, freed together, come from few.
+const BATCHES: usize = 16;
 
-/// A batch for one pool. Empty if `pool` is 0.
+/// A batch for one pool.
+#[derive(Clone, Copy)]
 struct Batch {
-    /// Unit + 1 of the pool.
-    pool: Cell<u32>,
-    count: Cell<u32>,
-    first: Cell<usize>,
-    last: Cell<usize>,
+    /// Unit + 1 of the pool; 0: none.
+    pool: usize,
+    count: u32,
+    first: usize,
+    last: usize,
 }
 
-/// All-zero bytes are an empty outbox.
-#[repr(C)]
-pub(crate) struct Outbox {
-    busy: AtomicBool,
-    frozen: AtomicBool,
-    batches: [Batch; SLOTS],
+/// Returns every chunk of a list to its pool.
+pub(crate) fn send_home(shared: &Shared, head: usize) {
+    let map = shared.map();
+    let mut batches = [Batch { pool: 0, count: 0, first: chunk::END, last: chunk::END }; BATCHES];
+    let mut at = head;
+    while at >= chunk::FLOOR {
+        let freed = at;
+        at = chunk::next(freed);
+        let Some((unit, (_, dist))) = map.unit_of(freed).and_then(|unit| Some((unit, tag::pool_of(map.tag(unit))?))) else {
+            crate::fatal::fatal(format_args!("list of freed chunks is corrupt at {freed:#x}"));
+        };
+        let unit = unit - dist;
+        let batch = &mut batches[(unit ^ unit >> 4) % BATCHES];
+        if batch.pool != unit + 1 {
+            batch.post(shared);
+            *batch = Batch { pool: unit + 1, count: 0, first: chunk::END, last: freed };
+        }
+        chunk::link(freed, batch.first);
+        batch.first = freed;
+        batch.count += 1;
+    }
+    for batch in batches {
+        batch.post(shared);
+    }
 }
 
-impl Outbox {
-    /// Adds a chunk of the pool at `unit`; posts the batch when it holds `most`. `false`: frozen; the caller waits for
-    /// the heap's lock and tries again. By the owner.
-    #[inline]
-    pub(crate) fn put(&self, shared: &Shared, unit: usize, freed: usize, most: u32) -> bool {
-        self.busy.store(true, Ordering::Relaxed);
-        // The thief's barrier orders this store before the next load on every CPU; the compiler must not swap them.
-        compiler_fence(Ordering::SeqCst);
-        if self.frozen.load(Ordering::Relaxed) {
-            self.busy.store(false, Ordering::Release);
-            return false;
-        }
-        let batch = &self.batches[(unit ^ unit >> 4) % SLOTS];
-        if batch.pool.get() != unit as u32 + 1 {
-            batch.post(shared);
-            batch.pool.set(unit as u32 + 1);
-            batch.last.set(freed);
-        }
-        chunk::link(freed, batch.first.get());
-        batch.first.set(freed);
-        batch.count.set(batch.count.get() + 1);
-        if batch.count.get() >= most {
-            batch.post(shared);
-        }
-        // Release: a thief that sees the flag down sees the batches.
-        self.busy.store(false, Ordering::Release);
-        true
-    }
-
-    /// Posts everything. By the owner, or for a heap without one under its lock.
-    pub(crate) fn flush(&self, shared: &Shared) {
-        for batch in &self.batches {
-            batch.post(shared);
-        }
-    }
-
-    /// Posts everything of an owner that may be running; `false` if it is inside or the kernel has no such barrier.
-    /// Under the heap's lock.
-    pub(crate) fn flush_foreign(&self, shared: &Shared) -> bool {
-        if self.batches.iter().all(|batch| batch.pool.get() == 0) {
-            return true;
-        }
-        self.frozen.store(true, Ordering::Relaxed);
-        // Acquire: pairs with the owner's last store to `busy`.
-        let alone = os::barrier_everywhere() && !self.busy.load(Ordering::Acquire);
-        if alone {
-            self.flush(shared);
-        }
-        // Release: the owner goes on with the batches as they are now.
-        self.frozen.store(false, Ordering::Release);
-        alone
-    }
-
-    /// Forgets everything: the chunks are gone with the arena's contents, or cannot be told in the child of a fork.
-    pub(crate) fn clear(&self) {
-        self.batches.iter().for_each(Batch::clear);
-        self.busy.store(false, Ordering::Relaxed);
-    }
-
-    /// Whether the owner was inside; known for sure in the child of a fork only.
-    pub(crate) fn busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
-    }
-
-    /// Calls `visit(unit, count)` for every batch.
-    pub(crate) fn each(&self, mut visit: impl FnMut(usize, u32)) {
-        for batch in &self.batches {
-            if let Some(unit) = (batch.pool.get() as usize).checked_sub(1) {
-                visit(unit, batch.count.get());
-            }
-        }
-    }
+/// Returns one chunk of the pool at `unit`.
+pub(crate) fn send_one(shared: &Shared, unit: usize, freed: usize) {
+    Batch { pool: unit + 1, count: 1, first: freed, last: freed }.post(shared);
 }
 
 impl Batch {
-    fn clear(&self) {
-        self.pool.set(0);
-        self.count.set(0);
-        self.first.set(chunk::END);
-    }
-
+    /// One atomic, and a second one when the owner should be told.
     fn post(&self, shared: &Shared) {
-        if let Some(unit) = (self.pool.get() as usize).checked_sub(1) {
-            post(shared, unit, self.first.get(), self.last.get(), self.count.get());
-            self.clear();
+        let Some(unit) = self.pool.checked_sub(1) else { return };
+        let map = shared.map();
+        let pool = Pool::at(map, unit);
+        let base = map.address(unit) as usize;
+        let tells = pool.remote().push(
+            self.first - base,
+            self.count,
+            |there| chunk::link(self.last, there.map_or(chunk::END, |list| base + list.offset)),
+            |before, now| pool.announces(before, now),
+        );
+        // Announced, the pool stays its owner's until the inbox has been read.
+        if tells && let Some((owner, _)) = tag::pool_of(map.tag(unit)) {
+            shared.slot(owner).inbox().push(unit, pool.inbox_next());
         }
-    }
-}
-
-/// Returns a list of `count` chunks, `first` to `last`, to the pool at `unit`: one atomic, and a second one when the
-/// owner should be told.
-pub(crate) fn post(shared: &Shared, unit: usize, first: usize, last: usize, count: u32) {
-    let map = shared.map();
-    let pool = Pool::at(map, unit);
-    let base = map.address(unit) as usize;
-    let tells = pool.remote().push(
-        first - base,
-        count,
-        |there| chunk::link(last, there.map_or(chunk::END, |list| base + list.offset)),
-        |before, now| pool.announces(before, now),
-    );
-    // Announced, the pool stays its owner's until the inbox has been read.
-    if tells && let Some((owner, _)) = tag::pool_of(map.tag(unit)) {
-        shared.slot(owner).inbox().push(unit, pool.inbox_next());
     }
 }

@@ -24,15 +24,13 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         let mine = own == Some(core::ptr::from_ref(slot) as usize);
         match slot.local() {
             Some(local) if mine => {
-                slot.outbox().flush(shared);
                 for class in Class::all().filter(|&class| Some(class) != wanted) {
                     slot.shelve(shared, local, class);
                 }
                 slot.hear(shared);
             }
             Some(local) => {
-                slot.outbox().flush_foreign(shared);
-                steal::unused_pools(shared, slot, local);
+                steal::unused(shared, slot, local);
                 hear_for(shared, slot);
             }
             None => slot.hear(shared),
@@ -40,7 +38,7 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         slot.give_spares(shared);
         retire_empty(shared, slot);
     }
-    // Batches flushed on the way may have emptied pools of heaps that were looked at before.
+    // Chunks sent home on the way may have emptied pools of heaps that were looked at before.
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
         if !slot.inbox().is_empty() {

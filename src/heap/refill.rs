@@ -1,14 +1,15 @@
 //! Allocation when the thread's list is empty: the slow half.
 //!
-//! In this order, cheapest first: what other threads returned to the current pool, more carving of it, another pool of
-//! the slab with free chunks, an empty pool or a new span; then full pools with a few chunks back, and at last memory
-//! parked elsewhere ([`recover`]).
+//! In this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
+//! twice less); what other threads returned to the current pool; more carving of it; another pool of the slab with
+//! free chunks; an empty pool or a new span; then full pools with a few chunks back, and at last memory parked elsewhere
+//! ([`recover`]).
 
 use super::local::{Chunks, Local};
 use super::recover;
 use super::shared::{COMMON, Shared};
 use super::slot::{Slab, Slot};
-use super::thread;
+use super::{steal, thread};
 use crate::class::{Class, UNIT};
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
@@ -70,12 +71,19 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     let slot = unsafe { &*(local.slot() as *const Slot) };
     let _held = slot.lock.lock();
     let chunks = local.chunks(class);
-    slot.settle(local, class);
+    steal::settle(slot, local, class);
     // A thief may have put the list back while this thread waited for the lock.
     if let Some(chunk) = chunks.pop(chunk::FLOOR) {
         return Some(Served::used(chunk));
     }
     let slab = slot.slab(class);
+    if chunks.gathered() >= class.borrows_from() && chunks.outbox.get() >= chunk::FLOOR {
+        if let Some(unit) = slab.current() {
+            finish(shared, slab, chunks, unit);
+        }
+        chunks.list.set(chunks.take_outbox());
+        return chunks.pop(chunk::FLOOR).map(Served::used);
+    }
     loop {
         if let Some(unit) = slab.current() {
             let found = from_current(shared, slab, chunks, unit);
@@ -98,30 +106,40 @@ fn from_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) -> O
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
     let mut head = pool.take_returned(base);
-    if head < chunk::FLOOR {
-        if pool.class().bumps() {
-            return pool.carve_one(base).map(|(chunk, zero)| Served { chunk, zero });
+    if head < chunk::FLOOR && !pool.is_carved() {
+        let bytes = if slab.pools.get() > 1 { CARVE } else { CARVE_FIRST };
+        let one = if pool.class().bumps() { pool.carve_one(base) } else { None };
+        head = if one.is_some() { chunk::END } else { pool.carve(base, bytes) };
+        if pool.is_carved() {
+            shared.fill(pool.units());
         }
-        head = pool.carve(base, if slab.pools.get() > 1 { CARVE } else { CARVE_FIRST });
+        if let Some((chunk, zero)) = one {
+            return Some(Served { chunk, zero });
+        }
     }
-    chunks.set_head(head);
+    chunks.list.set(head);
     chunks.pop(chunk::FLOOR).map(Served::used)
 }
 
-/// The current pool has nothing left.
+/// The current pool's list is empty, and another is to be used.
 fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
     chunks.no_pool();
     slab.set_current(None);
-    pool.rest_full(pool.carved());
-    slab.full.push(shared.map(), unit);
+    if pool.can_give() {
+        pool.rest_available(pool.carved());
+        slab.available.push(shared.map(), unit);
+    } else {
+        pool.rest_full(pool.carved());
+        slab.full.push(shared.map(), unit);
+    }
 }
 
 fn make_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
     pool.set_standing(Standing::Current);
     slab.set_current(Some(unit));
-    chunks.set_head(pool.take_free());
+    chunks.list.set(pool.take_free());
     chunks.set_pool(shared.map().address(unit) as usize, pool.units() * UNIT);
 }
 
@@ -171,7 +189,11 @@ fn pop_listed(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
         .listed(shared, class)
         .find(|&unit| Pool::at(map, unit).can_give())?;
     let pool = Pool::at(map, unit);
+    let was_carved = pool.is_carved();
     let found = pool.pop_one(map.address(unit) as usize)?;
+    if pool.is_carved() && !was_carved {
+        shared.fill(pool.units());
+    }
     if !pool.can_give() {
         match pool.standing() {
             Standing::Available => slab.available.remove(map, unit),

@@ -4,6 +4,7 @@ use super::local::Local;
 use super::outbox;
 use super::shared::Shared;
 use super::slot::Slot;
+use super::steal;
 use super::thread;
 use crate::class::Class;
 use crate::fatal::fatal;
@@ -42,15 +43,23 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u3
     // A thread that only frees gets a heap for its outbox.
     match local.or_else(|| thread::find_or_attach(shared)) {
         Some(local) => {
-            // SAFETY: as in `ran_down`.
-            let slot = unsafe { &*(local.slot() as *const Slot) };
-            while !slot.outbox().put(shared, unit, freed, class.batch()) {
-                // Frozen by a thread that looks for memory under our heap's lock.
-                drop(slot.lock.lock());
+            if local.chunks(class).gather(freed) >= class.outbox() {
+                send_home(shared, local, class);
             }
         }
-        None => outbox::post(shared, unit, freed, freed, 1),
+        None => outbox::send_one(shared, unit, freed),
     }
+}
+
+/// Enough chunks of other heaps are gathered.
+#[cold]
+#[inline(never)]
+fn send_home(shared: &Shared, local: &Local, class: Class) {
+    // SAFETY: as in `ran_down`.
+    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let _held = slot.lock.lock();
+    steal::settle(slot, local, class);
+    outbox::send_home(shared, local.chunks(class).take_outbox());
 }
 
 /// A chunk of a pool of the calling thread's own.
@@ -69,6 +78,7 @@ fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u32) {
     shared.with_space(|space| {
         let units = shared.map().record(unit).units.get() as usize;
         space.give(shared.map(), unit, units);
+        shared.unfill(units);
     });
 }
 

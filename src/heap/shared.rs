@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     departed: AtomicU32,
     space_lock: Lock,
     space: UnsafeCell<Space>,
+    /// Units of pools that are carved to their end, and of large spans: memory in full use, or near it.
+    filled: AtomicUsize,
     /// Bytes with the system allocator.
     system: AtomicUsize,
 }
@@ -54,7 +56,6 @@ impl Shared {
     pub(crate) fn reserve(capacity: usize, least: usize, huge: Huge, primary: bool) -> Option<NonNull<Shared>> {
         static UIDS: AtomicU64 = AtomicU64::new(1);
         let map = reserve_map(capacity, least)?;
-        os::prepare_barrier_everywhere();
         let shared = map.head().cast::<Shared>();
         // SAFETY: the map keeps room for a `Shared`, page-aligned, committed, and not yet known to anybody else.
         unsafe {
@@ -74,6 +75,7 @@ impl Shared {
                 departed: AtomicU32::new(0),
                 space_lock: Lock::new(),
                 space: UnsafeCell::new(Space::new(&map, huge)),
+                filled: AtomicUsize::new(0),
                 system: AtomicUsize::new(0),
             });
             shared.as_ref().open_slot();
@@ -189,7 +191,19 @@ impl Shared {
 
     /// Cuts a span of `units` at a multiple of `align` units.
     pub(crate) fn take(&self, units: usize, align: usize) -> Option<Span> {
-        self.with_space(|space| space.take(&self.map, units, align))
+        // Relaxed: a count that guides a guess.
+        let filled = self.filled.load(Ordering::Relaxed);
+        self.with_space(|space| space.take(&self.map, units, align, filled))
+    }
+
+    /// Enters units as being in full use.
+    pub(crate) fn fill(&self, units: usize) {
+        self.filled.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// Undoes [`Shared::fill`].
+    pub(crate) fn unfill(&self, units: usize) {
+        self.filled.fetch_sub(units, Ordering::Relaxed);
     }
 
     /// Gives a pool's span back; no chunk of it is in anybody's hands.
@@ -265,6 +279,7 @@ impl Shared {
                 slots.free = slot.number();
             }
         });
+        self.filled.store(0, Ordering::Relaxed);
         self.with_space(|space| space.reset(&self.map));
     }
 

@@ -10,8 +10,9 @@ use core::cell::Cell;
 
 use super::inbox::Inbox;
 use super::local::Local;
-use super::outbox::Outbox;
+use super::outbox::send_home;
 use super::shared::Shared;
+use super::steal::{self, Owed};
 use crate::class::{CLASSES, Class, UNIT};
 use crate::lock::Lock;
 use crate::slab::chunk;
@@ -60,10 +61,8 @@ pub(crate) struct Slot {
     /// Emptied pools kept for the owner's next need, as unit + 1.
     spares: [Cell<u32>; 2],
     inbox: Inbox,
-    outbox: Outbox,
     slabs: [Slab; CLASSES],
-    /// Lists taken from the owner's and perhaps to be given back, see `steal`.
-    pub(crate) owed: [Cell<usize>; CLASSES],
+    owed: [Owed; CLASSES],
     /// The owner's lists, unless the arena is the primary one.
     pub(crate) own: Local,
 }
@@ -84,8 +83,8 @@ impl Slot {
         &self.inbox
     }
 
-    pub(crate) fn outbox(&self) -> &Outbox {
-        &self.outbox
+    pub(crate) fn owed(&self, class: Class) -> &Owed {
+        &self.owed[class.index()]
     }
 
     #[inline(always)]
@@ -153,6 +152,9 @@ impl Slot {
             Standing::Current => unreachable!("a current pool is never retired"),
         }
         slab.pools.set(slab.pools.get() - 1);
+        if pool.is_carved() {
+            shared.unfill(pool.units());
+        }
         if keep_spare
             && pool.units() == SPARE_UNITS
             && let Some(spare) = self.spares.iter().find(|spare| spare.get() == 0)
@@ -208,27 +210,23 @@ impl Slot {
         }
     }
 
-    /// Ends the current pool of a slab: its list goes back to it, and it back to the lists or the arena. By the owner,
-    /// or for a heap whose owner is gone.
+    /// Empties the owner's lists of a slab: its list goes back to the current pool, and that to the lists or the arena;
+    /// other heaps' chunks go home. By the owner, or for a heap whose owner is gone.
     pub(crate) fn shelve(&self, shared: &Shared, local: &Local, class: Class) {
+        steal::settle(self, local, class);
+        let chunks = local.chunks(class);
+        send_home(shared, chunks.take_outbox());
+        let head = chunks.list.take();
         let slab = self.slab(class);
-        let Some(unit) = slab.current() else { return };
+        let Some(unit) = slab.current() else { return send_home(shared, head) };
         let map = shared.map();
         let pool = Pool::at(map, unit);
-        let chunks = local.chunks(class);
-        self.settle(local, class);
         let base = map.address(unit) as usize;
         let range = base..base + pool.units() * UNIT;
-        let count = chunk::count(chunks.head(), range, class.size(), pool.carved());
-        let count = count.unwrap_or_else(|| {
-            crate::fatal::fatal(format_args!(
-                "free list of slab {} is corrupt near {base:#x}",
-                class.size()
-            ))
-        });
-        let head = chunks.head();
+        let Some((count, _)) = chunk::survey(head, range, class.size(), pool.carved()) else {
+            crate::fatal::fatal(format_args!("free list of slab {} is corrupt near {base:#x}", class.size()))
+        };
         chunks.no_pool();
-        chunks.set_head(chunk::END);
         slab.set_current(None);
         pool.take_back(head, count);
         slab.available.push(map, unit);
@@ -237,31 +235,11 @@ impl Slot {
         }
     }
 
-    /// Ends what a thief left unfinished with a slab's list: appends what is owed if the list says so. By the owner,
-    /// or for a heap whose owner is gone.
-    pub(crate) fn settle(&self, local: &Local, class: Class) {
-        let owed = self.owed[class.index()].replace(0);
-        let chunks = local.chunks(class);
-        if owed == 0 {
-            return;
-        }
-        if chunks.head() < chunk::FLOOR {
-            // END: the list went on in the owner's hands, what was owed is used up.
-            chunks.set_head(if chunks.head() == chunk::OWED { owed } else { chunk::END });
-        } else {
-            let last = chunk::last(chunks.head());
-            if chunk::next(last) == chunk::OWED {
-                chunk::link(last, owed);
-            }
-        }
-    }
-
     /// Forgets all pools and lists: the arena's contents are gone.
     pub(crate) fn clear(&self) {
         self.inbox.take(|_| 0).for_each(drop);
-        self.outbox.clear();
         self.spares.iter().for_each(|spare| spare.set(0));
-        self.owed.iter().for_each(|owed| owed.set(0));
+        self.owed.iter().for_each(Owed::clear);
         for slab in &self.slabs {
             slab.available.clear();
             slab.full.clear();

@@ -3,6 +3,7 @@
 //! Exact while no thread is inside the arena; else each is near a value that held a moment ago.
 
 use super::shared::Shared;
+use super::steal;
 use crate::class::{Class, UNIT};
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
@@ -25,7 +26,7 @@ pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
         slab: size,
         ..Usage::default()
     };
-    let (mut live, mut boxed) = (0, 0);
+    let (mut live, mut foreign) = (0, 0);
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
         let current = slot.slab(class).current();
@@ -35,21 +36,24 @@ pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
             usage.heap += pool.units() * UNIT;
             let in_use = if current == Some(unit) {
                 let base = map.address(unit) as usize;
-                let head = slot.local().map_or(chunk::END, |local| local.chunks(class).head());
-                let listed = chunk::count(head, base..base + pool.units() * UNIT, size, pool.carved());
-                pool.carved() - listed.unwrap_or(0)
+                let head = slot.local().map_or(chunk::END, |local| local.chunks(class).list.get());
+                let listed = chunk::survey(head, base..base + pool.units() * UNIT, size, pool.carved());
+                pool.carved() - listed.map_or(0, |(count, _)| count)
             } else {
                 pool.live()
             };
             live += (in_use as usize).saturating_sub(pool.remote().count() as usize);
         }
-        slot.outbox().each(|unit, count| {
-            if Pool::at(map, unit).class() == class {
-                boxed += count as usize;
+        if let Some(local) = slot.local() {
+            // Other heaps' chunks that are free: gathered, or borrowed.
+            let chunks = local.chunks(class);
+            let borrowed = if current.is_none() { chunks.list.get() } else { chunk::END };
+            for head in [chunks.outbox.get(), borrowed] {
+                foreign += steal::count_foreign(shared, head).map_or(0, |(count, _)| count as usize);
             }
-        });
+        }
     }
-    usage.allocated = live.saturating_sub(boxed) * size;
+    usage.allocated = live.saturating_sub(foreign) * size;
     usage
 }
 

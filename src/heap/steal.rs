@@ -1,21 +1,25 @@
-//! Taking an idle thread's unused current pool from under its list, at no cost to the thread's fast path.
+//! Taking an idle thread's lists at no cost to the thread's fast path.
 //!
 //! A thread that went idle may hold, for each slab it touched, a pool none of whose chunks is in use: all are in the
-//! thread's list. The list is the thread's alone, popped and pushed with plain loads and stores, so that another
-//! thread must not simply take it. Under the heap's lock, which keeps the owner out of its slow paths:
+//! thread's list. It may also hold other heaps' chunks, borrowed or gathered. The lists are the thread's alone, popped
+//! and pushed with plain loads and stores, so that another thread must not simply take them. Under the heap's lock,
+//! which keeps the owner out of its slow paths:
 //!
-//! 1. The list is looked at: all carved chunks of the pool are in it. A glance, to be confirmed.
+//! 1. The list is looked at: is it worth taking? A glance, to be confirmed.
 //! 2. Its head is swapped for the end mark `OWED`, and the old head noted in `owed`. The owner, should it run, finds
-//!    an empty list and waits for the lock.
+//!    an empty list.
 //! 3. The kernel is asked whether the owner sleeps in a system call. If so it is not between the load and the store of
-//!    a pop or push, and no store of its is under way. If the head still is the mark, the list is ours.
-//! 4. The list is counted again, now that nobody changes it. If it is whole, the pool is given away.
+//!    a pop or push, and no store of its is under way. If the head then still is the mark, the list is ours.
+//! 4. A pool's list is counted again, now that nobody changes it: only if it is whole is the pool given away.
 //!
 //! Whatever else happens, the owner can tell at its next slow path: its list ends in `OWED` exactly if what was taken
-//! is missing from it ([`Slot::settle`]). If an operation was under way in step 2, its store undid the swap, and
-//! the list ends in `END`.
+//! is missing from it ([`settle`]). If an operation was under way in step 2, its store undid the swap, and the list ends
+//! in `END`. A list that already ends in `OWED` is left alone.
 
-use super::local::Local;
+use core::cell::Cell;
+
+use super::local::{Chunks, Head, Local};
+use super::outbox::send_home;
 use super::shared::Shared;
 use super::slot::Slot;
 use crate::class::{Class, UNIT};
@@ -23,65 +27,138 @@ use crate::os;
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
 
-/// Gives back the current pools of a heap that nobody uses a chunk of. The heap is locked; its owner is another thread.
-pub(crate) fn unused_pools(shared: &Shared, slot: &Slot, local: &Local) {
+/// Longest list of other heaps' chunks that is followed.
+const LONGEST: u32 = 1 << 20;
+
+/// What a thief took of a slab's lists and may have to give back; 0: nothing. Under the heap's lock.
+#[repr(C)]
+pub(crate) struct Owed {
+    list: Cell<usize>,
+    outbox: Cell<usize>,
+}
+
+impl Owed {
+    pub(crate) fn clear(&self) {
+        self.list.set(0);
+        self.outbox.set(0);
+    }
+}
+
+/// Sends home and gives back what a heap's idle owner has no use for. The heap is locked; its owner is another thread.
+pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
     let mut marked = false;
     for class in Class::all() {
-        if slot.owed[class.index()].get() == 0 && all_listed(shared, slot, class, local.chunks(class).head()) {
-            // Cheap to ask once, and running threads are left alone.
+        let (chunks, owed) = (local.chunks(class), slot.owed(class));
+        for (head, owed, worth) in [
+            (&chunks.list, &owed.list, worth_taking(shared, slot, class, chunks.list.get())),
+            (&chunks.outbox, &owed.outbox, foreign(shared, chunks.outbox.get())),
+        ] {
+            if !worth || owed.get() != 0 {
+                continue;
+            }
+            // Running threads are left alone.
             if !marked && !os::sleeps_in_syscall(slot.thread.get()) {
                 return;
             }
-            let head = local.chunks(class).head();
-            if head >= chunk::FLOOR && local.chunks(class).swap_head(head, chunk::OWED) {
-                slot.owed[class.index()].set(head);
+            let first = head.get();
+            if first >= chunk::FLOOR && head.swap(first, chunk::OWED) {
+                owed.set(first);
                 marked = true;
             }
         }
     }
-    if !marked {
-        return;
-    }
-    let asleep = os::sleeps_in_syscall(slot.thread.get());
-    for class in Class::all() {
-        let owed = slot.owed[class.index()].get();
-        if owed == 0 {
-            continue;
-        }
-        let chunks = local.chunks(class);
-        if asleep && chunks.head() == chunk::OWED && all_listed(shared, slot, class, owed) {
-            // The owner cannot push: no chunk of the pool is in use. It cannot pop: the list is empty.
-            chunks.no_pool();
-            chunks.swap_head(chunk::OWED, chunk::END);
-            slot.owed[class.index()].set(0);
-            give(shared, slot, class);
-        } else {
-            // Puts the list back if nothing came between; `owed` stays until the owner settles.
-            chunks.swap_head(chunk::OWED, owed);
+    if marked {
+        let asleep = os::sleeps_in_syscall(slot.thread.get());
+        for class in Class::all() {
+            let (chunks, owed) = (local.chunks(class), slot.owed(class));
+            if let Some(first) = confirm(&chunks.outbox, &owed.outbox, asleep, |first| foreign(shared, first)) {
+                send_home(shared, first);
+            }
+            let whole = |first| worth_taking(shared, slot, class, first);
+            if let Some(first) = confirm(&chunks.list, &owed.list, asleep, whole) {
+                dispose(shared, slot, chunks, class, first);
+            }
         }
     }
 }
 
-/// Whether all carved chunks of the class's current pool are in the list.
-fn all_listed(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool {
-    let Some(unit) = slot.slab(class).current() else {
-        return false;
-    };
+/// Step 3 and 4: the list, if it is the thief's; else it is put back, or left to the owner to settle.
+fn confirm(head: &Head, owed: &Cell<usize>, asleep: bool, worth: impl Fn(usize) -> bool) -> Option<usize> {
+    let first = owed.get();
+    if first == 0 {
+        return None;
+    }
+    // A push that begins after the owner slept may find either end mark; nothing is missing from its list.
+    if asleep && head.get() == chunk::OWED && worth(first) && head.swap(chunk::OWED, chunk::END) {
+        owed.set(0);
+        return Some(first);
+    }
+    // `owed` stays until the owner settles: it may be about to store a list that ends in the mark.
+    head.swap(chunk::OWED, first);
+    None
+}
+
+/// The list is ours: its pool, or its borrowed chunks, go where all can have them.
+fn dispose(shared: &Shared, slot: &Slot, chunks: &Chunks, class: Class, first: usize) {
+    let slab = slot.slab(class);
+    match slab.current() {
+        // The owner cannot push: no chunk of the pool is in use. It cannot pop: the list is empty.
+        Some(unit) => {
+            let pool = Pool::at(shared.map(), unit);
+            if pool.is_carved() {
+                shared.unfill(pool.units());
+            }
+            chunks.no_pool();
+            slab.set_current(None);
+            slab.pools.set(slab.pools.get() - 1);
+            shared.give_pool(unit);
+        }
+        None => send_home(shared, first),
+    }
+}
+
+/// Whether the list holds all carved chunks of the class's current pool; or is a borrowed one.
+fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool {
+    let Some(unit) = slot.slab(class).current() else { return foreign(shared, head) };
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
     let returned = pool.remote().count();
     let carved = pool.carved();
     head >= chunk::FLOOR
         && !pool.remote().announced()
-        && chunk::count(head, base..base + pool.units() * UNIT, class.size(), carved)
-            .is_some_and(|listed| listed + returned == carved)
+        && chunk::survey(head, base..base + pool.units() * UNIT, class.size(), carved)
+            .is_some_and(|(listed, end)| listed + returned == carved && end == chunk::END)
 }
 
-fn give(shared: &Shared, slot: &Slot, class: Class) {
-    let slab = slot.slab(class);
-    if let Some(unit) = slab.current() {
-        slab.set_current(None);
-        slab.pools.set(slab.pools.get() - 1);
-        shared.give_pool(unit);
+/// Whether a list of other heaps' chunks is there to be taken.
+fn foreign(shared: &Shared, head: usize) -> bool {
+    count_foreign(shared, head).is_some_and(|(count, end)| count > 0 && end == chunk::END)
+}
+
+/// Chunks of other heaps in a list, and its end mark.
+pub(crate) fn count_foreign(shared: &Shared, head: usize) -> Option<(u32, usize)> {
+    let base = shared.map().base() as usize;
+    chunk::survey(head, base..base + shared.map().capacity(), 8, LONGEST)
+}
+
+/// Ends what a thief left unfinished with a slab's lists: appends what is owed if the list says so. By the owner, or
+/// for a heap whose owner is gone; the heap is locked.
+pub(crate) fn settle(slot: &Slot, local: &Local, class: Class) {
+    let (chunks, owed) = (local.chunks(class), slot.owed(class));
+    for (head, owed) in [(&chunks.list, &owed.list), (&chunks.outbox, &owed.outbox)] {
+        let missing = owed.replace(0);
+        if missing == 0 {
+            continue;
+        }
+        let first = head.get();
+        if first < chunk::FLOOR {
+            // END: the list went on in the owner's hands, what was owed is used up.
+            head.set(if first == chunk::OWED { missing } else { chunk::END });
+        } else {
+            let last = chunk::last(first);
+            if chunk::next(last) == chunk::OWED {
+                chunk::link(last, missing);
+            }
+        }
     }
 }

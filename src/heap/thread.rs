@@ -170,11 +170,6 @@ pub(crate) fn depart(shared: &Shared, local: &Local) {
         for class in crate::class::Class::all() {
             slot.shelve(shared, local, class);
         }
-        if slot.outbox().busy() {
-            // Only in the child of a fork: the thread was inside, its batches cannot be told.
-            slot.outbox().clear();
-        }
-        slot.outbox().flush(shared);
         slot.hear(shared);
         slot.give_spares(shared);
         super::recover::retire_empty(shared, slot);

@@ -109,27 +109,6 @@ pub(crate) unsafe fn advise_huge(start: *mut u8, bytes: usize, wanted: bool) {
     unsafe { libc::madvise(start.cast(), bytes, advice) };
 }
 
-/// Asks the kernel to let [`barrier_everywhere`] work in this process, now and in children.
-pub(crate) fn prepare_barrier_everywhere() {
-    let _errno = KeepErrno::new();
-    // SAFETY: a request without memory operands.
-    unsafe {
-        libc::syscall(
-            libc::SYS_membarrier,
-            libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
-            0,
-            0,
-        )
-    };
-}
-
-/// Makes every running thread of the process pass a full memory barrier; `false` where the kernel cannot.
-pub(crate) fn barrier_everywhere() -> bool {
-    let _errno = KeepErrno::new();
-    // SAFETY: a request without memory operands.
-    unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0 }
-}
-
 /// The kernel's number of the calling thread.
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: a query without preconditions.

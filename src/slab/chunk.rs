@@ -12,7 +12,6 @@ pub(crate) const OWED: usize = 8;
 /// Every value below ends a list; every chunk lies above.
 pub(crate) const FLOOR: usize = 16;
 
-/// Bytes touched ahead when a list is followed.
 #[inline(always)]
 fn word<'a>(chunk: usize) -> &'a AtomicUsize {
     // SAFETY: callers pass addresses of chunks of committed pools, 8-byte aligned and at least 8 bytes long.
@@ -33,18 +32,18 @@ pub(crate) fn link(chunk: usize, next: usize) {
     word(chunk).store(next, Ordering::Relaxed)
 }
 
-/// Number of chunks of a list, all of which lie in `pool` at multiples of `size`; `None` if it leaves the pool or is
-/// longer than `most` (then it was being changed, or is corrupt).
-pub(crate) fn count(head: usize, pool: core::ops::Range<usize>, size: usize, most: u32) -> Option<u32> {
+/// Number of chunks of a list, all of which lie in `range` at multiples of `size`, and its end mark; `None` if it leaves
+/// the range or is longer than `most` (then it was being changed, or is corrupt).
+pub(crate) fn survey(head: usize, range: core::ops::Range<usize>, size: usize, most: u32) -> Option<(u32, usize)> {
     let (mut at, mut seen) = (head, 0);
     while at >= FLOOR {
-        if !pool.contains(&at) || !(at - pool.start).is_multiple_of(size) || seen == most {
+        if !range.contains(&at) || !(at - range.start).is_multiple_of(size) || seen == most {
             return None;
         }
         seen += 1;
         at = next(at);
     }
-    Some(seen)
+    Some((seen, at))
 }
 
 /// The last chunk of a non-empty list.

@@ -171,6 +171,11 @@ impl Pool {
         self.look_at(live, self.remote.count().min(live.saturating_sub(1)));
     }
 
+    /// Whether carving has come to the end: the pool's memory is in full use, or was.
+    pub(crate) fn is_carved(&self) -> bool {
+        self.carved.get() == self.capacity.get()
+    }
+
     /// Stops being current: `head` is the thread's list of `count` chunks.
     pub(crate) fn take_back(&self, head: usize, count: u32) {
         debug_assert!(self.free.load(Ordering::Relaxed) == chunk::END);
@@ -264,7 +269,7 @@ impl Pool {
         let range = base..base + (self.units() << UNIT_SHIFT);
         let size = self.class().size();
         let head = self.free.load(Ordering::Relaxed);
-        let free = chunk::count(head, range, size, self.carved.get()).expect("a pool's free list leaves the pool");
+        let (free, _) = chunk::survey(head, range, size, self.carved.get()).expect("a pool's free list leaves the pool");
         assert_eq!(
             self.carved.get(),
             self.live() + free,

@@ -20,7 +20,7 @@ const COMMIT_STEP: usize = (1 << 20) / UNIT;
 const COMMIT_MOST: usize = (64 << 20) / UNIT;
 /// Units of a huge page of the CPU.
 const HUGE: usize = (2 << 20) / UNIT;
-/// With `HugePages::Auto`, units from here on are asked to be huge: smaller programs stay on OS pages.
+/// With `HugePages::Auto`, units from here on may be asked to be huge: smaller programs stay on OS pages.
 const HUGE_FROM: usize = (32 << 20) / UNIT;
 
 /// A run of units in the hands of the caller.
@@ -95,14 +95,16 @@ impl Space {
     }
 
     /// Cuts `units` at a multiple of `align` units, `align` a power of two. `None`: the cap, or the kernel refuses.
-    pub(crate) fn take(&mut self, map: &Map, units: usize, align: usize) -> Option<Span> {
+    ///
+    /// `filled` says how many units are in full use: where that is most of them, new ones are asked to be huge pages.
+    pub(crate) fn take(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<Span> {
         debug_assert!(units > 0 && align.is_power_of_two() && align * UNIT <= MAX_ALIGN);
         if units > self.limit {
             return None;
         }
         let unit = match self.bins.find(map, units, align) {
             Some(free) => self.cut(map, free, units, align),
-            None => match self.advance(map, units, align) {
+            None => match self.advance(map, units, align, filled) {
                 Some(unit) => unit,
                 None => {
                     let free = self.bins.find_exhaustively(map, units, align)?;
@@ -137,7 +139,7 @@ impl Space {
         let end = unit + units;
         let more = wanted - units;
         if end == self.frontier {
-            if more > self.limit - end || !self.commit(map, end + more) {
+            if more > self.limit - end || !self.commit(map, end + more, end) {
                 return None;
             }
             self.frontier = end + more;
@@ -250,9 +252,9 @@ impl Space {
     }
 
     /// Moves the frontier up.
-    fn advance(&mut self, map: &Map, units: usize, align: usize) -> Option<usize> {
+    fn advance(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<usize> {
         let unit = self.frontier.next_multiple_of(align);
-        if unit + units > self.limit || !self.commit(map, unit + units) {
+        if unit + units > self.limit || !self.commit(map, unit + units, filled) {
             return None;
         }
         if unit > self.frontier {
@@ -273,16 +275,17 @@ impl Space {
     }
 
     /// Commits up to `end`, in steps that grow with the arena so that mappings and system calls stay few.
-    fn commit(&mut self, map: &Map, end: usize) -> bool {
+    fn commit(&mut self, map: &Map, end: usize, filled: usize) -> bool {
         if end <= self.committed {
             return true;
         }
         let generous = self.committed + (self.committed / 8).clamp(COMMIT_STEP, COMMIT_MOST);
         let wanted = end.max(generous).next_multiple_of(HUGE).min(self.limit);
-        self.commit_to(map, wanted) || self.commit_to(map, end)
+        let dense = filled * 2 >= self.frontier;
+        self.commit_to(map, wanted, dense) || self.commit_to(map, end, dense)
     }
 
-    fn commit_to(&mut self, map: &Map, end: usize) -> bool {
+    fn commit_to(&mut self, map: &Map, end: usize, dense: bool) -> bool {
         let per_page = os::page_size().div_ceil(UNIT);
         let end = end.next_multiple_of(per_page).min(self.limit);
         let bytes = ((end - self.committed) * UNIT).next_multiple_of(os::page_size());
@@ -293,6 +296,7 @@ impl Space {
         }
         if let Huge::From(from) = self.huge
             && self.committed >= from
+            && (dense || from == 0)
         {
             // SAFETY: as above.
             unsafe { os::advise_huge(start, bytes, true) };
