@@ -77,10 +77,7 @@ impl Arena {
             "the capacity of an arena must be between 4 MiB (4194304 bytes) and 1 TiB (1099511627776 bytes)"
         );
         if let Some(bytes) = config.system_above {
-            assert!(
-                bytes <= config.capacity,
-                "`system_above` must not exceed the capacity of the arena"
-            );
+            assert!(bytes <= config.capacity, "`system_above` must not exceed the capacity of the arena");
         }
         Arena {
             floor: AtomicUsize::new(usize::MAX),
@@ -124,10 +121,7 @@ impl Arena {
     /// The arena's figures. O(heaps × slabs + pools).
     pub fn info(&self) -> Info {
         let Some(shared) = self.known() else {
-            return Info {
-                capacity: self.capacity(),
-                ..Info::default()
-            };
+            return Info { capacity: self.capacity(), ..Info::default() };
         };
         let allocated = stats::usages(shared).map(|usage| usage.allocated).sum();
         Info {
@@ -142,9 +136,7 @@ impl Arena {
 
     /// What each slab that holds memory holds, ascending by slab. O(heaps × slabs + pools).
     pub fn utilization(&self) -> impl Iterator<Item = SlabUsage> {
-        self.known()
-            .into_iter()
-            .flat_map(|shared| stats::usages(shared).map(SlabUsage::from))
+        self.known().into_iter().flat_map(|shared| stats::usages(shared).map(SlabUsage::from))
     }
 
     /// Gives the memory of empty pools back to the OS and keeps their addresses; returns the bytes given back.
@@ -244,10 +236,7 @@ impl Drop for Arena {
 
 impl fmt::Debug for Arena {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arena")
-            .field("config", &self.config)
-            .field("info", &self.info())
-            .finish()
+        f.debug_struct("Arena").field("config", &self.config).field("info", &self.info()).finish()
     }
 }
 

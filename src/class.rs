@@ -78,11 +78,7 @@ const POOL_UNITS: [u8; CLASSES] = {
 };
 
 const fn step_above(size: usize) -> usize {
-    if size < 128 {
-        8
-    } else {
-        (1 << size.ilog2()) / 8
-    }
+    if size < 128 { 8 } else { (1 << size.ilog2()) / 8 }
 }
 
 const fn best_units(size: usize) -> u8 {
@@ -93,11 +89,7 @@ const fn best_units(size: usize) -> u8 {
     if units > 64 {
         units = 64;
     }
-    let limit = if units * 2 > MAX_POOL_UNITS {
-        MAX_POOL_UNITS
-    } else {
-        units * 2
-    };
+    let limit = if units * 2 > MAX_POOL_UNITS { MAX_POOL_UNITS } else { units * 2 };
     let mut best = units;
     while units <= limit {
         // Compare leftover shares without fractions: waste/units < best_waste/best.
@@ -161,17 +153,14 @@ impl Class {
 
     /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`.
     ///
-    /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk, start small
-    /// and double with use, and take no more than 1/16 of the arena unless one chunk needs it. What does not fit
-    /// another chunk is not taken.
+    /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
+    /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
+    /// does not fit another chunk is not taken.
     pub(crate) fn pool_units(self, held: u32, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
-        let wanted = if full == 4 && self.size() <= UNIT / 8 {
-            1 << held.min(2)
-        } else {
-            full
-        };
-        let most = wanted.min(arena_units / 16).max(self.least_units());
+        let doublings = held.min(6);
+        let wanted = (self.size() << (doublings + 1)).div_ceil(UNIT).max(1 << doublings);
+        let most = wanted.min(full).min(arena_units / 16).max(self.least_units());
         (most * UNIT / self.size() * self.size()).div_ceil(UNIT)
     }
 
@@ -189,11 +178,11 @@ impl Class {
     /// How many chunks of other heaps a thread gathers before it sends them home.
     #[inline(always)]
     pub(crate) const fn outbox(self) -> u32 {
-        let by_bytes = (32 << 10) / self.size();
+        let by_bytes = (8 << 10) / self.size();
         if by_bytes == 0 {
             1
-        } else if by_bytes > 256 {
-            256
+        } else if by_bytes > 128 {
+            128
         } else {
             by_bytes as u32
         }
@@ -211,11 +200,7 @@ impl Class {
 /// `None` where rounding would overflow.
 pub(crate) const fn large_slab(size: usize) -> Option<usize> {
     debug_assert!(size > 0);
-    let step = if size <= 256 << 10 {
-        UNIT
-    } else {
-        (1 << (size - 1).ilog2()) / 16
-    };
+    let step = if size <= 256 << 10 { UNIT } else { (1 << (size - 1).ilog2()) / 16 };
     size.checked_next_multiple_of(step)
 }
 

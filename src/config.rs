@@ -73,26 +73,17 @@ impl Config {
     /// Unless this is called nothing goes there because of its size, and a request larger than the arena is out of
     /// memory.
     pub const fn system_above(self, bytes: usize) -> Config {
-        Config {
-            system_above: Some(bytes),
-            ..self
-        }
+        Config { system_above: Some(bytes), ..self }
     }
 
     /// Most bytes that the system allocator may hold for this arena; past it: out of memory. Default: no limit.
     pub const fn system_limit(self, bytes: usize) -> Config {
-        Config {
-            system_limit: bytes,
-            ..self
-        }
+        Config { system_limit: bytes, ..self }
     }
 
     /// What happens when the arena is full. Default: [`Exhausted::Fail`].
     pub const fn on_exhausted(self, action: Exhausted) -> Config {
-        Config {
-            exhausted: action,
-            ..self
-        }
+        Config { exhausted: action, ..self }
     }
 
     /// Whether to ask for huge pages. Default: [`HugePages::Auto`].

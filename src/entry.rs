@@ -13,7 +13,7 @@ use crate::error::AllocError;
 use crate::heap::refill::{self, Served};
 use crate::heap::shared::Shared;
 use crate::heap::{large, returns, thread};
-use crate::place::{Place, aligned_size};
+use crate::place::{Place, aligned_size, not_empty};
 use crate::slab::chunk::FLOOR;
 use crate::slab::pool::Pool;
 use crate::span::map::RECORD;
@@ -50,7 +50,7 @@ impl Arena {
     /// Out of memory: see [`AllocError`]. Nothing else changes.
     #[inline]
     pub fn allocate(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        NonNull::new(self.allocate_fast(layout, Ask::Own)).ok_or(AllocError)
+        NonNull::new(self.allocate_fast(not_empty(layout), Ask::Own)).ok_or(AllocError)
     }
 
     /// As [`Arena::allocate`], all bytes zero; memory known to be fresh is not written to.
@@ -59,7 +59,7 @@ impl Arena {
     /// As [`Arena::allocate`].
     #[inline]
     pub fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<u8>, AllocError> {
-        NonNull::new(self.allocate_zeroed_fast(layout, Ask::OwnZeroed)).ok_or(AllocError)
+        NonNull::new(self.allocate_zeroed_fast(not_empty(layout), Ask::OwnZeroed)).ok_or(AllocError)
     }
 
     /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, or by address.
@@ -70,9 +70,7 @@ impl Arena {
     /// # Panics
     /// If `slab` is none of [`Arena::slabs`]; the message names the nearest ones.
     pub fn allocate_slab(&self, slab: usize) -> Result<NonNull<u8>, AllocError> {
-        let Ok(layout) = Layout::from_size_align(slab, 8) else {
-            self.no_slab(slab)
-        };
+        let Ok(layout) = Layout::from_size_align(slab, 8) else { self.no_slab(slab) };
         let capacity = self.capacity();
         let exists = slab > 0
             && match Class::of(slab) {
@@ -99,7 +97,7 @@ impl Arena {
     #[inline]
     pub unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
         // SAFETY: the caller's promise.
-        unsafe { self.deallocate_fast(ptr.as_ptr(), layout) }
+        unsafe { self.deallocate_fast(ptr.as_ptr(), not_empty(layout)) }
     }
 
     /// Frees a block by its address alone, the arena's or the system's.
@@ -191,11 +189,7 @@ impl Arena {
     #[cold]
     #[inline(never)]
     pub(crate) fn allocate_slow(&self, layout: Layout, ask: Ask) -> *mut u8 {
-        let Some(shared) = (if ask.global() {
-            self.shared_as_global()
-        } else {
-            self.shared()
-        }) else {
+        let Some(shared) = (if ask.global() { self.shared_as_global() } else { self.shared() }) else {
             return null_mut();
         };
         let served = match self.config.place(layout, shared.map().capacity()) {
@@ -237,10 +231,7 @@ impl Arena {
     }
 
     pub(crate) fn account<'a>(&'a self, shared: &'a Shared) -> Account<'a> {
-        Account {
-            held: shared.system(),
-            limit: self.config.system_limit,
-        }
+        Account { held: shared.system(), limit: self.config.system_limit }
     }
 
     #[cold]
@@ -254,11 +245,7 @@ impl Arena {
     /// The hit of an arena that is not the primary one.
     #[inline]
     fn pop_private(&self, shared: &Shared, class: Class) -> Option<usize> {
-        if shared.primary() {
-            None
-        } else {
-            thread::find(shared)?.chunks(class).pop(FLOOR)
-        }
+        if shared.primary() { None } else { thread::find(shared)?.chunks(class).pop(FLOOR) }
     }
 
     #[cold]

@@ -24,10 +24,7 @@ impl Write for Line {
 #[cold]
 #[inline(never)]
 pub(crate) fn fatal(message: fmt::Arguments<'_>) -> ! {
-    let mut line = Line {
-        bytes: [0; 256],
-        len: 0,
-    };
+    let mut line = Line { bytes: [0; 256], len: 0 };
     let _ = line.write_str("arenal: ");
     let _ = line.write_fmt(message);
     line.bytes[line.len] = b'\n';

@@ -27,6 +27,9 @@ unsafe impl GlobalAlloc for Arena {
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if self.stays(ptr, layout, new_size) {
+            return ptr;
+        }
         match Layout::from_size_align(new_size, layout.align()) {
             // SAFETY: the caller's promise.
             Ok(new) => unsafe { self.resize(ptr, layout, new, Ask::Global) },
@@ -43,51 +46,47 @@ mod api2 {
 
     use crate::arena::Arena;
     use crate::entry::Ask;
+    use crate::place::not_empty;
 
     fn whole(block: *mut u8, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        NonNull::new(block)
-            .map(|block| NonNull::slice_from_raw_parts(block, layout.size()))
-            .ok_or(AllocError)
+        NonNull::new(block).map(|block| NonNull::slice_from_raw_parts(block, layout.size())).ok_or(AllocError)
     }
 
     // SAFETY: as for `GlobalAlloc`; copies of the reference name the same arena.
     unsafe impl Allocator for &Arena {
         #[inline]
         fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            whole(self.allocate_fast(layout, Ask::Own), layout)
+            whole(self.allocate_fast(not_empty(layout), Ask::Own), layout)
         }
 
         #[inline]
         fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            whole(self.allocate_zeroed_fast(layout, Ask::OwnZeroed), layout)
+            whole(self.allocate_zeroed_fast(not_empty(layout), Ask::OwnZeroed), layout)
         }
 
         #[inline]
         unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
             // SAFETY: the caller's promise.
-            unsafe { self.deallocate_fast(ptr.as_ptr(), layout) }
+            unsafe { self.deallocate_fast(ptr.as_ptr(), not_empty(layout)) }
         }
 
         unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
             // SAFETY: the caller's promise.
-            whole(unsafe { self.resize(ptr.as_ptr(), old, new, Ask::Own) }, new)
+            whole(unsafe { self.resize(ptr.as_ptr(), not_empty(old), not_empty(new), Ask::Own) }, new)
         }
 
         unsafe fn grow_zeroed(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
             // SAFETY: the caller's promise; the block then holds the new layout.
             unsafe {
-                let block = whole(self.resize(ptr.as_ptr(), old, new, Ask::Own), new)?;
-                block
-                    .cast::<u8>()
-                    .add(old.size())
-                    .write_bytes(0, new.size() - old.size());
+                let block = whole(self.resize(ptr.as_ptr(), not_empty(old), not_empty(new), Ask::Own), new)?;
+                block.cast::<u8>().add(old.size()).write_bytes(0, new.size() - old.size());
                 Ok(block)
             }
         }
 
         unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
             // SAFETY: the caller's promise.
-            whole(unsafe { self.resize(ptr.as_ptr(), old, new, Ask::Own) }, new)
+            whole(unsafe { self.resize(ptr.as_ptr(), not_empty(old), not_empty(new), Ask::Own) }, new)
         }
     }
 }

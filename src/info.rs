@@ -58,12 +58,7 @@ impl SlabUsage {
 
 impl From<Usage> for SlabUsage {
     fn from(usage: Usage) -> SlabUsage {
-        SlabUsage {
-            slab: usage.slab,
-            pools: usage.pools,
-            heap: usage.heap,
-            allocated: usage.allocated,
-        }
+        SlabUsage { slab: usage.slab, pools: usage.pools, heap: usage.heap, allocated: usage.allocated }
     }
 }
 
@@ -108,11 +103,6 @@ mod tests {
     #[test]
     fn bytes_read_well() {
         let shown = [0, 1, 1023, 1024, 1536, 10 << 20, 1 << 40, 5 << 40].map(|n| Bytes(n).to_string());
-        assert_eq!(
-            shown,
-            [
-                "0 B", "1 B", "1023 B", "1.00 KiB", "1.50 KiB", "10.0 MiB", "1.00 TiB", "5.00 TiB"
-            ]
-        );
+        assert_eq!(shown, ["0 B", "1 B", "1023 B", "1.00 KiB", "1.50 KiB", "10.0 MiB", "1.00 TiB", "5.00 TiB"]);
     }
 }

@@ -39,11 +39,7 @@ impl Lock {
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_> {
         // Acquire: sees all that the last holder wrote.
-        if self
-            .0
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        if self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.lock_slow();
         }
         Guard(self)
@@ -52,10 +48,7 @@ impl Lock {
     /// Takes the lock if that needs no waiting.
     pub(crate) fn try_lock(&self) -> Option<Guard<'_>> {
         // Acquire: as in `lock`.
-        self.0
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .ok()
-            .map(|_| Guard(self))
+        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| Guard(self))
     }
 
     /// Takes the lock for a fork: released by [`Lock::unlock_after_fork`] in the parent and the child.
@@ -74,10 +67,7 @@ impl Lock {
             spin();
             // Acquire: as in `lock`.
             if self.0.load(Ordering::Relaxed) == FREE
-                && self
-                    .0
-                    .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
+                && self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
                 return;
             }

@@ -21,7 +21,17 @@ pub(crate) enum Place {
     None,
 }
 
-/// The size whose slab has the layout's alignment too.
+/// A layout that is not empty: blocks of no size have an address of their own, aligned as asked.
+#[inline(always)]
+pub(crate) const fn not_empty(layout: Layout) -> Layout {
+    if layout.size() > 0 {
+        return layout;
+    }
+    // SAFETY: the alignment is a layout's, and as a size it does not overflow when rounded up to itself.
+    unsafe { Layout::from_size_align_unchecked(layout.align(), layout.align()) }
+}
+
+/// The size whose slab has the layout's alignment too; the layout is not empty.
 #[inline(always)]
 pub(crate) const fn aligned_size(layout: Layout) -> usize {
     // A layout's size does not overflow when rounded up to its alignment.
@@ -37,12 +47,8 @@ impl Config {
     /// The place of a layout in an arena of `capacity` bytes.
     pub(crate) fn place(&self, layout: Layout, capacity: usize) -> Place {
         let threshold = self.threshold(capacity);
-        if layout.size().max(1) > threshold {
-            return if self.system_above.is_some() {
-                Place::System
-            } else {
-                Place::None
-            };
+        if layout.size() > threshold {
+            return if self.system_above.is_some() { Place::System } else { Place::None };
         }
         if layout.align() > MAX_ALIGN {
             return Place::System;
@@ -58,7 +64,7 @@ impl Config {
 
     /// Bytes of the slab that serves a layout; `None`: no slab does.
     pub(crate) fn slab_for(&self, layout: Layout, capacity: usize) -> Option<usize> {
-        match self.place(layout, capacity) {
+        match self.place(not_empty(layout), capacity) {
             Place::Chunk(class) | Place::Unlisted(class) => Some(class.size()),
             Place::Span(size) => Some(large_slab(size)?.min(capacity)),
             Place::System | Place::None => None,
@@ -105,6 +111,6 @@ mod tests {
         assert_eq!(place(1001), Place::System);
         assert!(matches!(place(960), Place::Chunk(_)));
         let nothing = Config::new(64 << 20).system_above(0);
-        assert_eq!(nothing.place(Layout::new::<()>(), 64 << 20), Place::System);
+        assert_eq!(nothing.place(not_empty(Layout::new::<()>()), 64 << 20), Place::System);
     }
 }

@@ -3,11 +3,31 @@
 use core::alloc::Layout;
 
 use crate::arena::Arena;
+use crate::class::{Class, MAX_CHUNK, large_slab};
 use crate::entry::Ask;
 use crate::heap::large;
-use crate::place::Place;
+use crate::place::{Place, aligned_size};
 
 impl Arena {
+    /// Whether a block keeps its place under another size because its chunk serves both.
+    #[inline(always)]
+    pub(crate) fn stays(&self, ptr: *mut u8, layout: Layout, size: usize) -> bool {
+        let class = |size: usize| {
+            // SAFETY: an alignment that was a layout's; the size is not used but to find its class.
+            Class::of(aligned_size(unsafe { Layout::from_size_align_unchecked(size, layout.align()) }))
+        };
+        let within = match self.config.system_above {
+            Some(threshold) => size <= threshold,
+            None => true,
+        };
+        size <= MAX_CHUNK
+            && within
+            && layout.size() <= MAX_CHUNK
+            && class(layout.size()) == class(size)
+            && class(size).is_some()
+            && self.contains(ptr)
+    }
+
     /// The block with the layout `new`, its contents kept up to the shorter of both sizes. Null: it is as it was.
     ///
     /// # Safety
@@ -31,6 +51,7 @@ impl Arena {
             match (self.config.place(old, capacity), target) {
                 (Place::Chunk(from), Place::Chunk(to)) if from == to => return ptr,
                 (Place::Unlisted(from), Place::Unlisted(to)) if from == to => return ptr,
+                (Place::Span(from), Place::Span(to)) if large_slab(from) == large_slab(to) => return ptr,
                 (Place::Span(_), Place::Span(size)) => {
                     if large::resize(shared, ptr as usize, size) {
                         return ptr;

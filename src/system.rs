@@ -45,9 +45,7 @@ impl Account<'_> {
     fn enter(&self, more: usize) -> bool {
         // Relaxed: a count, which orders nothing.
         let within = |held: usize| held.checked_add(more).filter(|&sum| sum <= self.limit);
-        self.held
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, within)
-            .is_ok()
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).is_ok()
     }
 
     fn leave(&self, less: usize) {
@@ -62,13 +60,7 @@ impl Account<'_> {
             return core::ptr::null_mut();
         };
         // SAFETY: the layout is not empty: it holds the header.
-        let raw = unsafe {
-            if zero {
-                System.alloc_zeroed(whole)
-            } else {
-                System.alloc(whole)
-            }
-        };
+        let raw = unsafe { if zero { System.alloc_zeroed(whole) } else { System.alloc(whole) } };
         if raw.is_null() {
             self.leave(layout.size());
             return raw;
@@ -120,15 +112,21 @@ pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
     unsafe { open(block) }.2
 }
 
+/// Whether the bytes before an address are the header of a system block.
+///
+/// # Safety
+/// They are readable.
+#[cfg(debug_assertions)]
+pub(crate) unsafe fn is_block(block: *mut u8) -> bool {
+    // SAFETY: the caller's promise; unaligned, for the address may be anything.
+    unsafe { block.sub(HEADER).cast::<Header>().read_unaligned().mark == MARK }
+}
+
 unsafe fn seal(raw: *mut u8, size: usize, align: usize) -> *mut u8 {
     // SAFETY: the caller made the block of `lead(align)` bytes and more, aligned for a header.
     unsafe {
         let block = raw.add(lead(align));
-        block.sub(HEADER).cast::<Header>().write(Header {
-            size,
-            align: align as u32,
-            mark: MARK,
-        });
+        block.sub(HEADER).cast::<Header>().write(Header { size, align: align as u32, mark: MARK });
         block
     }
 }
@@ -139,9 +137,7 @@ unsafe fn open(block: *mut u8) -> (*mut u8, Layout, usize) {
     let header = unsafe { &mut *block.sub(HEADER).cast::<Header>() };
     let layout = whole(header.size, header.align as usize).filter(|_| header.mark == MARK);
     let Some(layout) = layout else {
-        fatal(format_args!(
-            "free of {block:p}: neither this arena's memory nor a block of the system on its account"
-        ));
+        fatal(format_args!("free of {block:p}: neither this arena's memory nor a block of the system on its account"));
     };
     // SAFETY: the lead lies before the block.
     (unsafe { block.sub(lead(header.align as usize)) }, layout, header.size)

@@ -6,6 +6,8 @@ use crate::heap::shared::Shared;
 use crate::heap::slot::Slot;
 use crate::slab::pool::{Pool, Standing};
 use crate::span::tag;
+#[cfg(debug_assertions)]
+use crate::sync::Ordering;
 
 impl Arena {
     /// Walks all metadata and checks every counting equation and list; for tests.
@@ -41,10 +43,7 @@ fn verify_heap(shared: &Shared, slot: &Slot) -> usize {
         for (list, standing) in lists {
             for unit in list.iter(map) {
                 let pool = Pool::at(map, unit);
-                assert!(
-                    pool.standing() == standing && pool.class() == class,
-                    "pool at unit {unit} is misplaced"
-                );
+                assert!(pool.standing() == standing && pool.class() == class, "pool at unit {unit} is misplaced");
                 pool.verify(map.address(unit) as usize);
                 verify_tags(shared, slot, unit);
                 count += 1;
@@ -90,9 +89,7 @@ impl Arena {
             && shared.map().unit_of(block as usize).is_some()
             && shared.map().set_live(block as usize, true)
         {
-            crate::fatal::fatal(format_args!(
-                "{block:p} was handed out twice: the arena's lists are corrupt"
-            ));
+            crate::fatal::fatal(format_args!("{block:p} was handed out twice: the arena's lists are corrupt"));
         }
         block
     }
@@ -101,6 +98,11 @@ impl Arena {
     pub(crate) fn unmark_live(&self, block: *mut u8) {
         let Some(shared) = self.known() else { return };
         if shared.map().unit_of(block as usize).is_none() {
+            // SAFETY: the bytes before a block of the system are its header; any other address is the mistake that is
+            // looked for, and memory before it is most likely readable.
+            if shared.system().load(Ordering::Relaxed) == 0 || !unsafe { crate::system::is_block(block) } {
+                crate::fatal::fatal(format_args!("free of {block:p}: not this arena's memory"));
+            }
             return;
         }
         let size = crate::heap::returns::check_chunk(shared, block as usize);

@@ -17,11 +17,7 @@ pub(crate) struct Version {
 impl Version {
     /// A version to be pushed, with `sightings` more than the one it will supersede.
     pub(crate) fn unborn(sightings: usize, line: Arc<str>) -> Box<Version> {
-        Box::new(Version {
-            commit: 0,
-            count: sightings as u64,
-            line,
-        })
+        Box::new(Version { commit: 0, count: sightings as u64, line })
     }
 }
 

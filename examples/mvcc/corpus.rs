@@ -64,10 +64,7 @@ impl TextFile {
 }
 
 fn text_files(root: &Path) -> impl Iterator<Item = TextFile> {
-    let entries = WalkDir::new(root)
-        .sort_by_file_name()
-        .into_iter()
-        .filter_map(Result::ok);
+    let entries = WalkDir::new(root).sort_by_file_name().into_iter().filter_map(Result::ok);
     entries.filter(|entry| entry.file_type().is_file()).filter_map(|entry| {
         let bytes = entry.metadata().ok()?.len();
         let path = entry.into_path();
@@ -106,10 +103,7 @@ fn python_libraries() -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir("/usr/lib") else {
         return Vec::new();
     };
-    let is_python = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("python3"))
-    };
+    let is_python = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python3"));
     let mut libraries: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(is_python).collect();
     libraries.sort();
     libraries

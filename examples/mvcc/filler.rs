@@ -43,13 +43,7 @@ pub(crate) fn fill() -> Option<Refusal> {
         error = Some(filler.take_all(size)?);
     }
     let vec_error = Vec::<u8>::new().try_reserve_exact(SIZES[0]).err()?;
-    Some(Refusal {
-        error: error?,
-        vec_error,
-        info: ARENA.info(),
-        blocks: filler.blocks,
-        bytes: filler.bytes,
-    })
+    Some(Refusal { error: error?, vec_error, info: ARENA.info(), blocks: filler.blocks, bytes: filler.bytes })
 }
 
 impl Filler {

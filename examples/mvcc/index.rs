@@ -88,9 +88,7 @@ impl Index {
 
 /// The chain of `key`, which is empty, and so unseen by everybody, if it is new.
 pub(crate) fn chain_of(table: &Table, key: &str) -> Arc<Chain> {
-    let entry = table
-        .get(key)
-        .unwrap_or_else(|| table.get_or_insert_with(key.into(), Arc::default));
+    let entry = table.get(key).unwrap_or_else(|| table.get_or_insert_with(key.into(), Arc::default));
     Arc::clone(entry.value())
 }
 
@@ -103,19 +101,12 @@ pub(crate) struct Snapshot<'i> {
 impl Snapshot<'_> {
     /// How often `word` had been seen.
     pub(crate) fn count(&self, word: &str) -> u64 {
-        self.index
-            .words
-            .get(word)
-            .and_then(|entry| self.count_in(entry.value()))
-            .unwrap_or(0)
+        self.index.words.get(word).and_then(|entry| self.count_in(entry.value())).unwrap_or(0)
     }
 
     /// Each word that had been seen, and how often, in order.
     pub(crate) fn words(&self) -> impl Iterator<Item = (Arc<str>, u64)> {
-        self.index
-            .words
-            .iter()
-            .filter_map(|entry| Some((Arc::clone(entry.key()), self.count_in(entry.value())?)))
+        self.index.words.iter().filter_map(|entry| Some((Arc::clone(entry.key()), self.count_in(entry.value())?)))
     }
 
     /// How many words the writers had committed.
@@ -125,11 +116,7 @@ impl Snapshot<'_> {
 
     /// The line `word` was last seen in.
     pub(crate) fn line(&self, word: &str) -> Option<Arc<str>> {
-        self.index
-            .words
-            .get(word)?
-            .value()
-            .seen_at(self.at, |version| Arc::clone(&version.line))
+        self.index.words.get(word)?.value().seen_at(self.at, |version| Arc::clone(&version.line))
     }
 
     fn count_in(&self, chain: &Chain) -> Option<u64> {

@@ -100,11 +100,7 @@ fn find(options: &Options) -> Result<Corpus, String> {
     let corpus = Corpus::find(&roots, options.limit << 20);
     if corpus.files() == 0 {
         let places: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
-        return Err(format!(
-            "no text file of up to {} MiB below {}",
-            options.limit,
-            places.join(", ")
-        ));
+        return Err(format!("no text file of up to {} MiB below {}", options.limit, places.join(", ")));
     }
     Ok(corpus)
 }
@@ -120,12 +116,7 @@ fn load(options: &Options, corpus: &Corpus, index: &Index) -> Outcome {
         let (retired, to_collect) = sync_channel(BACKLOG);
         let collector = scope.spawn(|| collect(index, to_collect, &headroom));
         let readers = spawn(options.readers, || scope.spawn(|| Audit::until(&loaded, index)));
-        let writer = || Writer {
-            index,
-            headroom: &headroom,
-            retired: retired.clone(),
-            bar: &bar,
-        };
+        let writer = || Writer { index, headroom: &headroom, retired: retired.clone(), bar: &bar };
         let writers = spawn(options.writers, || {
             let writer = writer();
             scope.spawn(move || writer.load(corpus))
@@ -137,14 +128,8 @@ fn load(options: &Options, corpus: &Corpus, index: &Index) -> Outcome {
     });
     bar.finish_and_clear();
     Outcome {
-        tally: tallies
-            .expect("no writer panics")
-            .into_iter()
-            .fold(Tally::default(), Tally::plus),
-        audit: audits
-            .expect("no reader panics")
-            .into_iter()
-            .fold(Audit::default(), Audit::plus),
+        tally: tallies.expect("no writer panics").into_iter().fold(Tally::default(), Tally::plus),
+        audit: audits.expect("no reader panics").into_iter().fold(Audit::default(), Audit::plus),
         collected: collected.expect("the collector does not panic").into_iter().sum(),
         time: start.elapsed(),
         peak: headroom.peak(),
@@ -175,24 +160,14 @@ fn join<T>(threads: Vec<ScopedJoinHandle<T>>) -> thread::Result<Vec<T>> {
 
 /// Compares what the threads did with what they left.
 fn check(outcome: &Outcome, index: &Index) -> Result<(), String> {
-    let Outcome {
-        tally,
-        audit,
-        collected,
-        ..
-    } = outcome;
+    let Outcome { tally, audit, collected, .. } = outcome;
     if audit.wrong > 0 {
-        return Err(format!(
-            "{} of {} snapshots contradicted themselves",
-            audit.wrong, audit.snapshots
-        ));
+        return Err(format!("{} of {} snapshots contradicted themselves", audit.wrong, audit.snapshots));
     }
     let left = tally.versions - collected;
     let chains = index.chains() as u64;
     if left != chains {
-        return Err(format!(
-            "{left} versions are left in {chains} chains: one each was expected"
-        ));
+        return Err(format!("{left} versions are left in {chains} chains: one each was expected"));
     }
     Ok(())
 }
@@ -204,9 +179,7 @@ fn query(tally: &Tally, index: &Index) -> Result<(), String> {
     report::query(count, &snapshot);
     if count != tally.probes || total != tally.words || !Audit::default().adds_up(&snapshot) {
         let Tally { probes, words, .. } = tally;
-        return Err(format!(
-            "the index holds {count} × {PROBE:?} of {total} words, but {probes} of {words} were read"
-        ));
+        return Err(format!("the index holds {count} × {PROBE:?} of {total} words, but {probes} of {words} were read"));
     }
     Ok(())
 }

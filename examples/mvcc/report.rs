@@ -32,14 +32,7 @@ pub(crate) fn bar(corpus: &Corpus) -> ProgressBar {
 }
 
 pub(crate) fn outcome(outcome: &Outcome, index: &Index) {
-    let Outcome {
-        tally,
-        audit,
-        collected,
-        time,
-        peak,
-        full,
-    } = outcome;
+    let Outcome { tally, audit, collected, time, peak, full } = outcome;
     if *full {
         println!("Stopped early: what must be kept leaves the arena no room for the rest of the text");
     }
@@ -53,11 +46,7 @@ pub(crate) fn outcome(outcome: &Outcome, index: &Index) {
         HumanCount(index.lines.len() as u64),
     );
     println!();
-    for (what, count) in [
-        ("written", tally.versions),
-        ("read", audit.reads),
-        ("collected", *collected),
-    ] {
+    for (what, count) in [("written", tally.versions), ("read", audit.reads), ("collected", *collected)] {
         let per_second = (count as f64 / time.as_secs_f64()) as u64;
         println!(
             "{:>12} versions {what:<9} {:>11} per second",
@@ -65,11 +54,7 @@ pub(crate) fn outcome(outcome: &Outcome, index: &Index) {
             HumanCount(per_second).to_string()
         );
     }
-    println!(
-        "{:>12} snapshots audited, {} wrong",
-        HumanCount(audit.snapshots).to_string(),
-        audit.wrong
-    );
+    println!("{:>12} snapshots audited, {} wrong", HumanCount(audit.snapshots).to_string(), audit.wrong);
     println!("{:>12} allocated at the peak", BinaryBytes(*peak as u64).to_string());
 }
 
@@ -78,10 +63,7 @@ pub(crate) fn arena() {
     println!("\n{}\n", ARENA.info());
     let mut slabs: Vec<SlabUsage> = ARENA.utilization().collect();
     slabs.sort_by_key(|usage| std::cmp::Reverse(usage.allocated));
-    println!(
-        "{:>10} {:>7} {:>12} {:>12} {:>6}",
-        "slab", "pools", "heap", "allocated", "ratio"
-    );
+    println!("{:>10} {:>7} {:>12} {:>12} {:>6}", "slab", "pools", "heap", "allocated", "ratio");
     for usage in slabs.iter().take(BUSIEST) {
         println!(
             "{:>10} {:>7} {:>12} {:>12} {:>5.1}%",
@@ -98,18 +80,8 @@ pub(crate) fn arena() {
 }
 
 pub(crate) fn refusal(refusal: &Refusal) {
-    let Refusal {
-        error,
-        vec_error,
-        info,
-        blocks,
-        bytes,
-    } = refusal;
-    println!(
-        "Filled with {} in {} blocks, until",
-        BinaryBytes(*bytes as u64),
-        HumanCount(*blocks as u64)
-    );
+    let Refusal { error, vec_error, info, blocks, bytes } = refusal;
+    println!("Filled with {} in {} blocks, until", BinaryBytes(*bytes as u64), HumanCount(*blocks as u64));
     println!("  Arena::allocate said          {error}");
     println!("  Vec::try_reserve_exact said   {vec_error}");
     for (what, bytes) in [("allocated were", info.allocated), ("held in pools were", info.heap)] {
@@ -117,10 +89,7 @@ pub(crate) fn refusal(refusal: &Refusal) {
         let (bytes, capacity) = (HumanCount(bytes as u64), HumanCount(info.capacity as u64));
         println!("  {what:<29} {bytes} of {capacity} bytes ({percent:.2}%)");
     }
-    println!(
-        "Freed; now {} are allocated",
-        BinaryBytes(ARENA.info().allocated as u64)
-    );
+    println!("Freed; now {} are allocated", BinaryBytes(ARENA.info().allocated as u64));
 }
 
 pub(crate) fn query(count: u64, snapshot: &Snapshot) {

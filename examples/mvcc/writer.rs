@@ -138,8 +138,7 @@ impl<'t> Batch<'t> {
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-        .filter(|word| !word.is_empty())
+    line.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|word| !word.is_empty())
 }
 
 /// One edit for each distinct key among `sightings`.
@@ -148,9 +147,6 @@ fn stage(table: &Table, sightings: &mut [Sighting], texts: &[Arc<str>], edits: &
     for same in sightings.chunk_by(|one, other| one.0 == other.0) {
         let (key, last) = same[same.len() - 1];
         let version = Version::unborn(same.len(), Arc::clone(&texts[last]));
-        edits.push(Edit {
-            chain: chain_of(table, key),
-            version,
-        });
+        edits.push(Edit { chain: chain_of(table, key), version });
     }
 }

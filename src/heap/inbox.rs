@@ -22,10 +22,7 @@ impl Inbox {
         loop {
             link.store(head, Ordering::Relaxed);
             // Release: publishes the link.
-            match self
-                .0
-                .compare_exchange_weak(head, unit as u32 + 1, Ordering::Release, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(head, unit as u32 + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(seen) => head = seen,
             }
@@ -41,11 +38,7 @@ impl Inbox {
     /// Empties the inbox; the units follow through `next`, which reads the link of a unit before that is yielded.
     pub(crate) fn take(&self, mut next: impl FnMut(usize) -> u32) -> impl Iterator<Item = usize> {
         // Acquire: sees the links.
-        let mut at = if self.is_empty() {
-            0
-        } else {
-            self.0.swap(0, Ordering::Acquire)
-        };
+        let mut at = if self.is_empty() { 0 } else { self.0.swap(0, Ordering::Acquire) };
         core::iter::from_fn(move || {
             let unit = (at as usize).checked_sub(1)?;
             at = next(unit);

@@ -29,10 +29,7 @@ pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool) -
         // SAFETY: the span is committed and in nobody else's hands; what lies behind `stale_end` is zero already.
         unsafe { start.write_bytes(0, (span.stale_end - span.unit) * UNIT) };
     }
-    Some(Served {
-        chunk: start as usize,
-        zero,
-    })
+    Some(Served { chunk: start as usize, zero })
 }
 
 fn take(shared: &Shared, size: usize, align: usize) -> Option<Span> {

@@ -59,13 +59,15 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    const EMPTY: Chunks = Chunks {
-        list: Head(AtomicUsize::new(chunk::END)),
-        last: CellUsize::new(0),
-        bytes: Cell32::new(0),
-        gathered: Cell32::new(0),
-        outbox: Head(AtomicUsize::new(chunk::END)),
-    };
+    const fn new() -> Chunks {
+        Chunks {
+            list: Head(AtomicUsize::new(chunk::END)),
+            last: CellUsize::new(0),
+            bytes: Cell32::new(0),
+            gathered: Cell32::new(0),
+            outbox: Head(AtomicUsize::new(chunk::END)),
+        }
+    }
 
     /// Pops a chunk if the list's head is at least `floor`.
     #[inline(always)]
@@ -130,11 +132,13 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) const NEW: Local = Local {
-        chunks: [const { Chunks::EMPTY }; CLASSES],
-        tag: Cell32::new(OwnerTag::NONE.bits()),
-        slot: CellUsize::new(0),
-    };
+    pub(crate) const fn new() -> Local {
+        Local {
+            chunks: [const { Chunks::new() }; CLASSES],
+            tag: Cell32::new(OwnerTag::NONE.bits()),
+            slot: CellUsize::new(0),
+        }
+    }
 
     #[inline(always)]
     pub(crate) fn chunks(&self, class: Class) -> &Chunks {

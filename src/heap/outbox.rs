@@ -29,7 +29,8 @@ pub(crate) fn send_home(shared: &Shared, head: usize) {
     while at >= chunk::FLOOR {
         let freed = at;
         at = chunk::next(freed);
-        let Some((unit, (_, dist))) = map.unit_of(freed).and_then(|unit| Some((unit, tag::pool_of(map.tag(unit))?))) else {
+        let Some((unit, (_, dist))) = map.unit_of(freed).and_then(|unit| Some((unit, tag::pool_of(map.tag(unit))?)))
+        else {
             crate::fatal::fatal(format_args!("list of freed chunks is corrupt at {freed:#x}"));
         };
         let unit = unit - dist;

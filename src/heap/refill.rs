@@ -14,10 +14,10 @@ use crate::class::{Class, UNIT};
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
 
-/// Bytes carved at a time from a slab's first pool: what an OS page holds.
-const CARVE_FIRST: usize = 4 << 10;
-/// Bytes carved at a time from later pools.
-const CARVE: usize = 16 << 10;
+/// Bytes carved at a time from a slab's first pools: what an OS page holds.
+const CARVE: usize = 4 << 10;
+/// The step doubles with every so many pools of the slab, twice at most.
+const CARVE_GROWS: u32 = 4;
 /// Attempts at recovery before a request fails.
 const ATTEMPTS: usize = 3;
 
@@ -107,7 +107,7 @@ fn from_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) -> O
     let base = shared.map().address(unit) as usize;
     let mut head = pool.take_returned(base);
     if head < chunk::FLOOR && !pool.is_carved() {
-        let bytes = if slab.pools.get() > 1 { CARVE } else { CARVE_FIRST };
+        let bytes = CARVE << (slab.pools.get() / CARVE_GROWS).min(2);
         let one = if pool.class().bumps() { pool.carve_one(base) } else { None };
         head = if one.is_some() { chunk::END } else { pool.carve(base, bytes) };
         if pool.is_carved() {
@@ -185,9 +185,7 @@ fn from_departed(shared: &Shared, class: Class) -> Option<Served> {
 fn pop_listed(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
     let map = shared.map();
     let slab = slot.slab(class);
-    let unit = slot
-        .listed(shared, class)
-        .find(|&unit| Pool::at(map, unit).can_give())?;
+    let unit = slot.listed(shared, class).find(|&unit| Pool::at(map, unit).can_give())?;
     let pool = Pool::at(map, unit);
     let was_carved = pool.is_carved();
     let found = pool.pop_one(map.address(unit) as usize)?;

@@ -34,9 +34,7 @@ pub(crate) fn enter(
             HAS_PRIMARY.store(true, Ordering::Relaxed);
         }
         // SAFETY: just made, and it lives until `leave`.
-        unsafe { shared.as_ref() }
-            .next
-            .store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
+        unsafe { shared.as_ref() }.next.store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
         FIRST.store(shared.as_ptr() as usize, Ordering::Relaxed);
         publish(shared);
         shared

@@ -106,9 +106,7 @@ pub(crate) fn check_chunk(shared: &Shared, address: usize) -> usize {
         ));
     }
     if offset / size >= pool.carved() as usize {
-        fatal(format_args!(
-            "free of {address:#x}: that chunk of slab {size} was never allocated"
-        ));
+        fatal(format_args!("free of {address:#x}: that chunk of slab {size} was never allocated"));
     }
     size
 }

@@ -67,11 +67,7 @@ impl Shared {
                 next: AtomicUsize::new(0),
                 recovery: Lock::new(),
                 slots_lock: Lock::new(),
-                slots: UnsafeCell::new(Slots {
-                    used: 0,
-                    free: 0,
-                    departed: 0,
-                }),
+                slots: UnsafeCell::new(Slots { used: 0, free: 0, departed: 0 }),
                 departed: AtomicU32::new(0),
                 space_lock: Lock::new(),
                 space: UnsafeCell::new(Space::new(&map, huge)),
@@ -146,11 +142,7 @@ impl Shared {
     /// Keeps a heap without an owner for the next thread.
     pub(crate) fn park(&self, slot: &Slot) {
         self.with_slots(|slots| {
-            let list = if slot.has_pools() {
-                &mut slots.departed
-            } else {
-                &mut slots.free
-            };
+            let list = if slot.has_pools() { &mut slots.departed } else { &mut slots.free };
             slot.link.set(*list);
             *list = slot.number();
         });

@@ -100,8 +100,7 @@ impl Slot {
     }
 
     pub(crate) fn set_local(&self, local: Option<&Local>) {
-        self.local
-            .set(local.map_or(0, |local| core::ptr::from_ref(local) as usize))
+        self.local.set(local.map_or(0, |local| core::ptr::from_ref(local) as usize))
     }
 
     pub(crate) fn has_pools(&self) -> bool {
@@ -198,10 +197,7 @@ impl Slot {
     /// Reads the inbox. By the owner, or for a heap without one under its lock.
     pub(crate) fn hear(&self, shared: &Shared) {
         let map = shared.map();
-        for unit in self
-            .inbox
-            .take(|unit| Pool::at(map, unit).inbox_next().load(crate::sync::Ordering::Relaxed))
-        {
+        for unit in self.inbox.take(|unit| Pool::at(map, unit).inbox_next().load(crate::sync::Ordering::Relaxed)) {
             let pool = Pool::at(map, unit);
             pool.remote().heard();
             if pool.standing() != Standing::Current {
@@ -218,7 +214,9 @@ impl Slot {
         send_home(shared, chunks.take_outbox());
         let head = chunks.list.take();
         let slab = self.slab(class);
-        let Some(unit) = slab.current() else { return send_home(shared, head) };
+        let Some(unit) = slab.current() else {
+            return send_home(shared, head);
+        };
         let map = shared.map();
         let pool = Pool::at(map, unit);
         let base = map.address(unit) as usize;

@@ -22,10 +22,7 @@ pub(crate) struct Usage {
 pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
     let map = shared.map();
     let size = class.size();
-    let mut usage = Usage {
-        slab: size,
-        ..Usage::default()
-    };
+    let mut usage = Usage { slab: size, ..Usage::default() };
     let (mut live, mut foreign) = (0, 0);
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
@@ -74,14 +71,7 @@ pub(crate) fn next_large(shared: &Shared, above: usize) -> Option<Usage> {
                     found.allocated += slab;
                 }
                 Some(found) if found.slab < slab => {}
-                other => {
-                    *other = Some(Usage {
-                        slab,
-                        pools: 1,
-                        heap: slab,
-                        allocated: slab,
-                    })
-                }
+                other => *other = Some(Usage { slab, pools: 1, heap: slab, allocated: slab }),
             }
         });
     });
@@ -90,9 +80,7 @@ pub(crate) fn next_large(shared: &Shared, above: usize) -> Option<Usage> {
 
 /// Each slab that holds memory, ascending.
 pub(crate) fn usages(shared: &Shared) -> impl Iterator<Item = Usage> {
-    let small = Class::all()
-        .map(|class| of_class(shared, class))
-        .filter(|usage| usage.pools > 0);
+    let small = Class::all().map(|class| of_class(shared, class)).filter(|usage| usage.pools > 0);
     let mut above = 0;
     small.chain(core::iter::from_fn(move || {
         let usage = next_large(shared, above)?;

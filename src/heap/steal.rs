@@ -119,7 +119,9 @@ fn dispose(shared: &Shared, slot: &Slot, chunks: &Chunks, class: Class, first: u
 
 /// Whether the list holds all carved chunks of the class's current pool; or is a borrowed one.
 fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool {
-    let Some(unit) = slot.slab(class).current() else { return foreign(shared, head) };
+    let Some(unit) = slot.slab(class).current() else {
+        return foreign(shared, head);
+    };
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
     let returned = pool.remote().count();

@@ -43,7 +43,7 @@ struct Thread {
 thread_local! {
     static THREAD: Thread = const {
         Thread {
-            primary: Local::NEW,
+            primary: Local::new(),
             primary_uid: Cell::new(0),
             others: [const { Cell::new(Entry { uid: 0, local: ptr::null() }) }; OTHERS],
             next: Cell::new(0),
@@ -97,10 +97,7 @@ fn attach(shared: &Shared) -> Option<&Local> {
     {
         let _held = slot.lock.lock();
         slot.thread.set(os::thread_id());
-        local.attach(
-            OwnerTag::new(slot.number(), shared.primary()),
-            ptr::from_ref(slot) as usize,
-        );
+        local.attach(OwnerTag::new(slot.number(), shared.primary()), ptr::from_ref(slot) as usize);
         slot.set_local(Some(local));
     }
     // Last, for it may allocate. Its value only has to be non-null.
@@ -145,7 +142,7 @@ extern "C" fn exit(value: *mut core::ffi::c_void) {
         }
         thread.dead.set(true);
         registry::with_arenas(|arena| {
-            if let Some(local) = thread.find(arena) {
+            if let Some(local) = thread.forget(arena) {
                 // SAFETY: the registry, which is locked, says that the arena lives.
                 depart(arena, unsafe { &*local });
             }
@@ -186,11 +183,19 @@ impl Thread {
             return attached.then_some(&raw const self.primary);
         }
         let uid = shared.uid();
-        self.others
-            .iter()
-            .map(Cell::get)
-            .find(|entry| entry.uid == uid)
-            .map(|entry| entry.local)
+        self.others.iter().map(Cell::get).find(|entry| entry.uid == uid).map(|entry| entry.local)
+    }
+
+    /// As [`Thread::find`], and removes the entry: the heap will be another thread's.
+    fn forget(&self, shared: &Shared) -> Option<*const Local> {
+        let found = self.find(shared);
+        if shared.primary() {
+            self.primary_uid.set(0);
+        }
+        for entry in self.others.iter().filter(|entry| entry.get().uid == shared.uid()) {
+            entry.set(Entry { uid: 0, local: ptr::null() });
+        }
+        found
     }
 
     /// Enters a heap into the table; the one it displaces departs if its arena lives.

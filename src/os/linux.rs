@@ -43,11 +43,7 @@ pub(crate) fn reserve(bytes: usize) -> Option<NonNull<u8>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
     let start = unsafe { libc::mmap(null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
-    if start == libc::MAP_FAILED {
-        None
-    } else {
-        NonNull::new(start.cast())
-    }
+    if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
 }
 
 /// Makes reserved memory readable and writable; fresh memory reads as zero.
@@ -100,11 +96,7 @@ pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> boo
 /// The range lies in a reservation of the caller.
 pub(crate) unsafe fn advise_huge(start: *mut u8, bytes: usize, wanted: bool) {
     let _errno = KeepErrno::new();
-    let advice = if wanted {
-        libc::MADV_HUGEPAGE
-    } else {
-        libc::MADV_NOHUGEPAGE
-    };
+    let advice = if wanted { libc::MADV_HUGEPAGE } else { libc::MADV_NOHUGEPAGE };
     // SAFETY: advice changes no contents.
     unsafe { libc::madvise(start.cast(), bytes, advice) };
 }
@@ -157,15 +149,7 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
     let _errno = KeepErrno::new();
     let op = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the word outlives the call; no time-out.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            op,
-            expected,
-            null_mut::<libc::timespec>(),
-        )
-    };
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), op, expected, null_mut::<libc::timespec>()) };
 }
 
 /// Wakes one sleeper of [`futex_wait`].

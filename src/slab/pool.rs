@@ -269,16 +269,10 @@ impl Pool {
         let range = base..base + (self.units() << UNIT_SHIFT);
         let size = self.class().size();
         let head = self.free.load(Ordering::Relaxed);
-        let (free, _) = chunk::survey(head, range, size, self.carved.get()).expect("a pool's free list leaves the pool");
-        assert_eq!(
-            self.carved.get(),
-            self.live() + free,
-            "carved = live + free, slab {size}"
-        );
-        assert!(
-            self.remote.count() <= self.live(),
-            "more chunks returned than live, slab {size}"
-        );
+        let (free, _) =
+            chunk::survey(head, range, size, self.carved.get()).expect("a pool's free list leaves the pool");
+        assert_eq!(self.carved.get(), self.live() + free, "carved = live + free, slab {size}");
+        assert!(self.remote.count() <= self.live(), "more chunks returned than live, slab {size}");
         assert!(self.carved.get() <= self.capacity.get());
     }
 }

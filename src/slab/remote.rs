@@ -29,10 +29,7 @@ pub(crate) struct Returned {
 fn unpack(bits: u64) -> Option<Returned> {
     match bits & FIELD {
         0 => None,
-        first => Some(Returned {
-            offset: (first as usize - 1) * 8,
-            count: (bits >> COUNT_SHIFT & FIELD) as u32,
-        }),
+        first => Some(Returned { offset: (first as usize - 1) * 8, count: (bits >> COUNT_SHIFT & FIELD) as u32 }),
     }
 }
 
@@ -71,10 +68,7 @@ impl Remote {
                 | (now as u64) << COUNT_SHIFT
                 | (offset as u64 / 8 + 1);
             // Release: publishes the links (and the caller's last use of the chunks) to whoever takes the list.
-            match self
-                .0
-                .compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return tells,
                 Err(seen) => old = seen,
             }
@@ -143,12 +137,7 @@ mod models {
                 seen
             };
             let early = collect(&pool);
-            let told = threads
-                .into_iter()
-                .filter(|_| true)
-                .map(|t| t.join().unwrap())
-                .filter(|&told| told)
-                .count();
+            let told = threads.into_iter().filter(|_| true).map(|t| t.join().unwrap()).filter(|&told| told).count();
             let late = collect(&pool);
             assert_eq!(early + late, 2);
             assert_eq!(got, [1, 1, 0, 0]);

@@ -29,10 +29,7 @@ fn bin_of(units: usize) -> usize {
 }
 
 impl Bins {
-    pub(crate) const EMPTY: Bins = Bins {
-        heads: [0; BINS],
-        filled: [0; BINS.div_ceil(64)],
-    };
+    pub(crate) const EMPTY: Bins = Bins { heads: [0; BINS], filled: [0; BINS.div_ceil(64)] };
 
     pub(crate) fn insert(&mut self, map: &Map, unit: usize, units: usize) {
         let bin = bin_of(units);
@@ -73,11 +70,7 @@ impl Bins {
             return Some(unit);
         }
         let sure = units + align - 1;
-        let from = if sure < LINEAR {
-            sure
-        } else {
-            bin_of(sure + (1 << (sure.ilog2() - 3)) - 1)
-        };
+        let from = if sure < LINEAR { sure } else { bin_of(sure + (1 << (sure.ilog2() - 3)) - 1) };
         self.first_filled(from).map(|bin| self.heads[bin] as usize - 1)
     }
 

@@ -301,11 +301,7 @@ impl Map {
         let word = unsafe { &*self.live.add(bit / 64) };
         let mask = 1 << (bit % 64);
         // Relaxed: a chunk is handed over in order, and so are the notes on it.
-        let old = if live {
-            word.fetch_or(mask, Ordering::Relaxed)
-        } else {
-            word.fetch_and(!mask, Ordering::Relaxed)
-        };
+        let old = if live { word.fetch_or(mask, Ordering::Relaxed) } else { word.fetch_and(!mask, Ordering::Relaxed) };
         old & mask != 0
     }
 

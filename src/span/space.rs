@@ -69,15 +69,7 @@ impl Space {
             // SAFETY: the range is all of the units.
             unsafe { os::advise_huge(map.base(), map.capacity(), false) };
         }
-        Space {
-            bins: Bins::EMPTY,
-            frontier: 0,
-            committed: 0,
-            limit: map.units(),
-            taken: 0,
-            dirty: 0,
-            huge,
-        }
+        Space { bins: Bins::EMPTY, frontier: 0, committed: 0, limit: map.units(), taken: 0, dirty: 0, huge }
     }
 
     /// Bytes obtained from the OS and not given back.
@@ -156,11 +148,7 @@ impl Space {
         self.dirty += clean;
         self.taken += more;
         map.record(unit).units.set(wanted as u32);
-        Some(Span {
-            unit,
-            units: wanted,
-            stale_end,
-        })
+        Some(Span { unit, units: wanted, stale_end })
     }
 
     /// Gives the tail of a span back.
@@ -177,8 +165,7 @@ impl Space {
     /// Gives the memory of all free units back to the OS, keeps their addresses; bytes given back.
     pub(crate) fn trim(&mut self, map: &Map) -> usize {
         let mut given = 0;
-        self.bins
-            .each(map, |unit, units| given += trim_range(map, unit, unit + units));
+        self.bins.each(map, |unit, units| given += trim_range(map, unit, unit + units));
         given += trim_range(map, self.frontier, self.committed);
         self.dirty -= given;
         given * UNIT
@@ -222,10 +209,7 @@ impl Space {
             after_free = free;
             end = unit + units;
         });
-        assert!(
-            end == self.frontier && !after_free && listed == seen,
-            "free spans listed: {listed}, seen: {seen}"
-        );
+        assert!(end == self.frontier && !after_free && listed == seen, "free spans listed: {listed}, seen: {seen}");
         assert_eq!(taken, self.taken, "taken units");
         assert!(self.frontier <= self.committed && self.committed <= self.limit);
         let mut dirty = 0;

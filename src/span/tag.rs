@@ -65,11 +65,7 @@ impl OwnerTag {
 #[inline(always)]
 pub(crate) const fn pool_of(tag: u32) -> Option<(u32, usize)> {
     let owner = (tag & !PRIMARY) >> OWNER_SHIFT;
-    if owner == 0 {
-        None
-    } else {
-        Some((owner, (tag & 255) as usize))
-    }
+    if owner == 0 { None } else { Some((owner, (tag & 255) as usize)) }
 }
 
 /// Whether the unit is the first of a free span.

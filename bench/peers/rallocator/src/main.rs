@@ -1,0 +1,6 @@
+#[global_allocator]
+static ALLOCATOR: rallocator::Rallocator = rallocator::Rallocator;
+
+fn main() {
+    rows::main()
+}

@@ -1,0 +1,6 @@
+#[global_allocator]
+static ALLOCATOR: rpmalloc::RpMalloc = rpmalloc::RpMalloc;
+
+fn main() {
+    rows::main()
+}

@@ -1,0 +1,45 @@
+//! Requests far above any slab, every OS page of them touched.
+
+use crate::Row;
+use crate::block::Block;
+use crate::meter::{median, timed};
+use crate::rng::Rng;
+use crate::sizes::Sizes;
+
+const PAIR: &str = "allocated, touched and freed";
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::time("large-64k", PAIR, || alone(64 << 10, 50_000)),
+    Row::time("large-1m", PAIR, || alone(1 << 20, 4_000)),
+    Row::time("large-8m", PAIR, || alone(8 << 20, 200)),
+    Row::time("large-64m", PAIR, || alone(64 << 20, 6)),
+    Row::time("large-mixed", "one of 16 live requests, 64 KiB to 64 MiB, replaced", mixed),
+];
+
+fn touched(size: usize) -> Block {
+    let block = Block::new(size);
+    block.touch();
+    block
+}
+
+fn alone(size: usize, count: usize) -> f64 {
+    median(3, count, || timed(|| (0..count).for_each(|_| drop(touched(size)))))
+}
+
+fn mixed() -> f64 {
+    const REPLACED: usize = 60;
+    let mut sizes = Sizes::mixed(64 << 10, 64 << 20, 10);
+    let mut rng = Rng::new(11);
+    let mut live: Vec<Block> = (0..16).map(|_| touched(sizes.draw())).collect();
+    let cost = median(3, REPLACED, || {
+        timed(|| {
+            for _ in 0..REPLACED {
+                let slot = rng.below(live.len());
+                live.swap_remove(slot);
+                live.push(touched(sizes.draw()));
+            }
+        })
+    });
+    live.iter().for_each(Block::verify);
+    cost
+}

@@ -1,0 +1,220 @@
+//! Promise: memory parked with idle or dead threads is recovered before a request fails.
+
+mod common;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use std::sync::Arc;
+
+use arenal::Arena;
+use common::{Block, Chain, KIB, MIB, bounded, layout};
+
+type Job = Box<dyn FnOnce(&Arena) + Send>;
+
+/// A thread that does one job after the other and idles in between, inside no arena.
+struct Worker {
+    jobs: Sender<Job>,
+    done: Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    fn new(arena: &Arc<Arena>) -> Worker {
+        let (jobs, inbox) = channel::<Job>();
+        let (outbox, done) = channel();
+        let arena = Arc::clone(arena);
+        let thread = std::thread::spawn(move || {
+            for job in inbox {
+                job(&arena);
+                outbox.send(()).expect("the test waits");
+            }
+        });
+        Worker { jobs, done, thread }
+    }
+
+    /// Returns when the job is done and the thread idle again.
+    fn run(&self, job: impl FnOnce(&Arena) + Send + 'static) {
+        self.jobs.send(Box::new(job)).expect("the worker lives");
+        self.done.recv().expect("the worker's job succeeds");
+    }
+
+    fn end(self) {
+        drop(self.jobs);
+        self.thread.join().expect("no panic");
+    }
+}
+
+/// One chunk of each of 100 slabs, all of them freed.
+fn touch(arena: &Arena) {
+    let blocks: Vec<Block> = arena
+        .slabs()
+        .take(100)
+        .enumerate()
+        .map(|(i, slab)| {
+            let block = Block::new(arena, layout(slab, 8), i as u64);
+            block.unwrap_or_else(|| panic!("no chunk of {slab}: memory of idle threads is not recovered"))
+        })
+        .collect();
+    blocks.into_iter().for_each(|block| block.free(arena));
+}
+
+fn take_all(arena: &Arena, what: &str) {
+    for slab in [64, 16, 1024, 208, 8 * KIB, 32 * KIB, 8] {
+        let chain = Chain::fill(arena, slab);
+        chain.assert_share(arena, what);
+        chain.free(arena);
+    }
+    let chain = Chain::of_layout(arena, layout(MIB, 8));
+    chain.assert_share(arena, what);
+    chain.free(arena);
+}
+
+fn beside_threads(count: usize, idle: bool) {
+    let arena = Arc::new(bounded(64 * MIB));
+    let mut workers = Vec::new();
+    for _ in 0..count {
+        let worker = Worker::new(&arena);
+        worker.run(touch);
+        if idle {
+            workers.push(worker);
+        } else {
+            worker.end();
+        }
+    }
+    take_all(&arena, &format!("beside {count} {} threads", if idle { "idle" } else { "dead" }));
+    // The idle threads lost their caches without noticing; they go on, and give way once more.
+    workers.iter().for_each(|worker| worker.run(touch));
+    take_all(&arena, "the second time");
+    workers.into_iter().for_each(Worker::end);
+    assert_eq!(arena.info().allocated, 0);
+    common::verify(&arena);
+}
+
+#[test]
+fn eight_idle_threads() {
+    beside_threads(8, true);
+}
+
+#[test]
+fn sixty_four_idle_threads() {
+    beside_threads(64, true);
+}
+
+#[test]
+fn sixty_four_dead_threads() {
+    beside_threads(64, false);
+}
+
+/// Each idle thread keeps one chunk: it costs one pool at most, and the chunk stays intact.
+#[test]
+fn idle_threads_with_one_live_chunk() {
+    let arena = Arc::new(bounded(256 * MIB));
+    let (sender, receiver) = channel();
+    let workers: Vec<Worker> = (0..32).map(|_| Worker::new(&arena)).collect();
+    for (i, worker) in workers.iter().enumerate() {
+        let sender = sender.clone();
+        worker.run(move |arena| {
+            touch(arena);
+            let kept = Block::new(arena, layout(100, 8), i as u64).expect("memory");
+            sender.send(kept).expect("the test keeps the receiver");
+        });
+    }
+    let kept: Vec<Block> = receiver.try_iter().collect();
+    assert_eq!(kept.len(), 32);
+    for slab in [100, 64, 4096] {
+        let slab = arena.slab_for(layout(slab, 8)).expect("the arena serves it");
+        let chain = Chain::fill(&arena, slab);
+        chain.assert_share(&arena, "beside idle threads with a chunk each");
+        kept.iter().for_each(Block::check);
+        chain.free(&arena);
+    }
+    kept.into_iter().for_each(|block| block.free(&arena));
+    workers.into_iter().for_each(Worker::end);
+    assert_eq!(arena.info().allocated, 0);
+}
+
+/// The owners idle while somebody else frees everything they allocated.
+fn freed_remotely(slab: usize, freer_idles: bool) {
+    let arena = Arc::new(bounded(64 * MIB));
+    let owners: Vec<Worker> = (0..8).map(|_| Worker::new(&arena)).collect();
+    let freer = Worker::new(&arena);
+    let (sender, receiver) = channel();
+    for round in 0..3 {
+        for owner in &owners {
+            let sender = sender.clone();
+            owner.run(move |arena| {
+                let part = arena.capacity() / 9;
+                let chain = Chain::up_to(arena, slab, part);
+                assert!(chain.bytes() + slab > part, "round {round}: refused at {} of {part}", chain.bytes());
+                sender.send(chain).expect("the test keeps the receiver");
+            });
+        }
+        for chain in receiver.try_iter().collect::<Vec<Chain>>() {
+            if freer_idles {
+                freer.run(move |arena| chain.free(arena));
+            } else {
+                chain.free(&arena);
+            }
+        }
+        assert_eq!(arena.info().allocated, 0, "all was freed, by a thread that idles: {freer_idles}");
+        for other in [2048, slab, 48] {
+            let chain = Chain::fill(&arena, other);
+            chain.assert_share(&arena, &format!("round {round}, after remote frees of {slab}"));
+            chain.free(&arena);
+        }
+    }
+    owners.into_iter().for_each(Worker::end);
+    freer.end();
+    common::verify(&arena);
+}
+
+#[test]
+fn small_chunks_freed_to_idle_owners() {
+    freed_remotely(64, false);
+}
+
+#[test]
+fn large_chunks_freed_to_idle_owners() {
+    freed_remotely(32 * KIB, false);
+}
+
+#[test]
+fn chunks_freed_by_a_thread_that_idles_too() {
+    freed_remotely(64, true);
+    freed_remotely(4 * KIB, true);
+    freed_remotely(32 * KIB, true);
+}
+
+/// One thread fills the arena and dies; another frees it all and idles; the third needs it.
+#[test]
+fn freed_after_the_owners_death() {
+    let arena = Arc::new(bounded(64 * MIB));
+    for slab in [16, 512, 16 * KIB] {
+        let chain = common::threads(1, |_| Chain::fill(&arena, slab)).remove(0);
+        chain.assert_share(&arena, "a thread about to die");
+        let freer = Worker::new(&arena);
+        freer.run(move |arena| chain.free(arena));
+        assert_eq!(arena.info().allocated, 0);
+        take_all(&arena, "after the owner's death");
+        freer.end();
+    }
+    common::verify(&arena);
+}
+
+/// Two threads take turns at the whole arena; neither starves, however often it changes hands.
+#[test]
+fn the_arena_changes_hands() {
+    let arena = Arc::new(bounded(16 * MIB));
+    let workers = [Worker::new(&arena), Worker::new(&arena)];
+    for turn in 0..common::scaled(100) {
+        workers[turn % 2].run(move |arena| {
+            let slab = [48, 1024, 8192][turn % 3];
+            let chain = Chain::fill(arena, slab);
+            chain.assert_share(arena, &format!("turn {turn}"));
+            chain.free(arena);
+        });
+    }
+    workers.into_iter().for_each(Worker::end);
+    assert_eq!(arena.info().allocated, 0);
+}

@@ -1,0 +1,51 @@
+//! Promise: in debug builds, freeing what is no live chunk aborts with one line naming address and reason.
+
+#[path = "programs/mod.rs"]
+mod programs;
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+const KINDS: [&str; 12] = [
+    "double-free",
+    "double-free-later",
+    "double-free-elsewhere",
+    "double-free-both-elsewhere",
+    "double-free-span",
+    "foreign",
+    "stack",
+    "misaligned",
+    "interior",
+    "interior-of-span",
+    "never-allocated",
+    "wrong-arena",
+];
+
+#[test]
+fn every_misuse_is_named_once() {
+    let build = programs::cargo("misuse", "build").output().expect("cargo");
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    let program = programs::target().join("debug/misuse");
+    let mut faults = Vec::new();
+    for way in ["sized", "global", "by-address"] {
+        let fine = Command::new(&program).args(["none", way]).output().expect("the program starts");
+        assert!(fine.status.success() && fine.stderr.is_empty(), "a proper free, {way}: {fine:?}");
+        for kind in KINDS {
+            let output = Command::new(&program).args([kind, way]).output().expect("the program starts");
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let address = stdout.lines().next().unwrap_or_default();
+            let line = stderr.trim_end();
+            let aborted = output.status.signal() == Some(libc::SIGABRT);
+            let named = address.starts_with("0x") && line.contains(address);
+            let reason = line.replace(address, "").split_whitespace().count() >= 3;
+            if !aborted || !named || !reason || line.contains('\n') {
+                faults.push(format!("{kind}, freed {way}: {}, {address}, {line:?}", output.status));
+            }
+            if way == "sized" {
+                println!("{kind:>28}: {line}");
+            }
+        }
+    }
+    assert!(faults.is_empty(), "not as promised:\n{}", faults.join("\n"));
+}

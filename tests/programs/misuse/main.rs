@@ -1,0 +1,110 @@
+//! Misuses an arena in the way its first argument names, after printing the address the message must name.
+//! `tests/misuse.rs` builds and runs it in the dev profile; `tests/compile_error.rs` gives it a bad capacity.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ptr::NonNull;
+
+use arenal::Arena;
+
+static ARENA: Arena = Arena::new(if option_env!("ARENAL_BAD_CAPACITY").is_some() {
+    1000
+} else {
+    64 << 20
+});
+
+/// Frees `ptr` in the way the second argument names.
+fn free(ptr: NonNull<u8>, layout: Layout) {
+    println!("{ptr:p}");
+    // SAFETY: none: this program breaks the contract on purpose and is expected to be stopped.
+    unsafe {
+        match std::env::args().nth(2).as_deref() {
+            Some("sized") => ARENA.deallocate(ptr, layout),
+            Some("global") => GlobalAlloc::dealloc(&ARENA, ptr.as_ptr(), layout),
+            _ => ARENA.free(ptr),
+        }
+    }
+}
+
+/// The same on a thread of its own.
+fn free_elsewhere(ptr: NonNull<u8>, layout: Layout) {
+    let address = ptr.as_ptr().expose_provenance();
+    std::thread::spawn(move || {
+        free(
+            NonNull::new(std::ptr::with_exposed_provenance_mut(address)).expect("not null"),
+            layout,
+        );
+    })
+    .join()
+    .expect("no panic");
+}
+
+fn main() {
+    let layout = Layout::from_size_align(200, 8).expect("valid");
+    let chunk = || ARENA.allocate(layout).expect("memory");
+    let (kept, ptr) = (chunk(), chunk());
+    match std::env::args().nth(1).as_deref() {
+        Some("none") => free(ptr, layout),
+        Some("double-free") => {
+            // SAFETY: live; the second free below is the misuse.
+            unsafe { ARENA.deallocate(ptr, layout) };
+            free(ptr, layout);
+        }
+        Some("double-free-later") => {
+            let others: Vec<_> = (0..1000).map(|_| chunk()).collect();
+            // SAFETY: live; the second free of `ptr` below is the misuse.
+            unsafe { ARENA.deallocate(ptr, layout) };
+            for other in others {
+                // SAFETY: live.
+                unsafe { ARENA.deallocate(other, layout) };
+            }
+            free(ptr, layout);
+        }
+        Some("double-free-elsewhere") => {
+            // SAFETY: live; the second free below is the misuse.
+            unsafe { ARENA.deallocate(ptr, layout) };
+            free_elsewhere(ptr, layout);
+        }
+        Some("double-free-both-elsewhere") => {
+            free_elsewhere(ptr, layout);
+            free_elsewhere(ptr, layout);
+        }
+        Some("double-free-span") => {
+            let layout = Layout::from_size_align(5 << 20, 8).expect("valid");
+            let ptr = ARENA.allocate(layout).expect("memory");
+            // SAFETY: live; the second free below is the misuse.
+            unsafe { ARENA.deallocate(ptr, layout) };
+            free(ptr, layout);
+        }
+        Some("foreign") => free(NonNull::from(Box::leak(Box::new([0_u64; 25]))).cast(), layout),
+        Some("stack") => free(NonNull::from(&mut [0_u64; 25]).cast(), layout),
+        // SAFETY: stays within the chunk.
+        Some("misaligned") => free(unsafe { ptr.add(1) }, layout),
+        // SAFETY: stays within the chunk.
+        Some("interior") => free(unsafe { ptr.add(64) }, layout),
+        Some("interior-of-span") => {
+            let layout = Layout::from_size_align(5 << 20, 8).expect("valid");
+            // SAFETY: stays within the span.
+            free(unsafe { ARENA.allocate(layout).expect("memory").add(1 << 20) }, layout);
+        }
+        Some("never-allocated") => {
+            // An address of the arena's that no pool covers yet.
+            // SAFETY: never dereferenced; within the reservation of 64 MiB or beyond it, a misuse in both cases.
+            free(
+                unsafe { NonNull::new_unchecked(ptr.as_ptr().wrapping_add(24 << 20)) },
+                layout,
+            );
+        }
+        Some("wrong-arena") => {
+            let other = Arena::new(64 << 20);
+            free(other.allocate(layout).expect("memory"), layout);
+        }
+        _ => panic!("which misuse?"),
+    }
+    // What was put aside for its owner is met here at the latest.
+    let again: Vec<_> = (0..10_000).map(|_| chunk()).collect();
+    for ptr in again.into_iter().chain([kept]) {
+        // SAFETY: live, if nothing was misused.
+        unsafe { ARENA.deallocate(ptr, layout) };
+    }
+    println!("unnoticed");
+}

@@ -1,0 +1,33 @@
+//! Builds a program of this folder against the crate, in the dev profile, in a directory of its own: without the
+//! tests' many dependencies, and without touching the checkout.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the programs are built.
+pub(crate) fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs-target")
+}
+
+/// `cargo <verb>` for the program `misuse`, in a package `package` of its own.
+pub(crate) fn cargo(package: &str, verb: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs").join(package);
+    fs::create_dir_all(&dir).expect("a writable target directory");
+    let source = root.join("tests/programs/misuse/main.rs");
+    let manifest = format!(
+        "[package]\nname = {package:?}\nedition = \"2024\"\n[workspace]\n[dependencies]\narenal = {{ path = {root:?} }}\n\
+         [[bin]]\nname = {package:?}\npath = {source:?}\n"
+    );
+    fs::write(dir.join("Cargo.toml"), manifest).expect("a writable target directory");
+    // The versions the crate is built with: nothing is looked up or downloaded anew.
+    let _ = fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock"));
+    let mut command = Command::new(env!("CARGO"));
+    command.arg(verb).args(["--quiet", "--color=never"]).current_dir(&dir).env("CARGO_TARGET_DIR", target());
+    // What an outer build passes down must not reach this one.
+    for outer in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUSTC_WRAPPER", "MAKEFLAGS"] {
+        command.env_remove(outer);
+    }
+    command
+}

@@ -1,0 +1,186 @@
+//! Promise: `realloc` keeps the data and the alignment, and stays in place whenever the memory allows it.
+
+mod common;
+
+use arenal::{Arena, Config};
+use common::{Block, Chain, KIB, MIB, Rng, bounded, layout};
+
+const SIZES: [usize; 17] = [
+    1,
+    8,
+    40,
+    100,
+    128,
+    130,
+    1000,
+    4096,
+    9000,
+    32 * KIB,
+    64 * KIB,
+    65 * KIB,
+    300 * KIB,
+    MIB,
+    3 * MIB,
+    4 * MIB + 1,
+    9 * MIB,
+];
+
+fn grid(arena: &Arena, aligns: &[usize]) {
+    for (i, &from) in SIZES.iter().enumerate() {
+        for (j, &to) in SIZES.iter().enumerate() {
+            for &align in aligns {
+                let mut block = Block::new(arena, layout(from, align), (i * 31 + j) as u64).expect("memory");
+                assert!(block.resize(arena, to), "{from} to {to}, aligned to {align}");
+                assert!(block.usable(arena) >= to);
+                assert!(block.resize(arena, from), "{to} back to {from}, aligned to {align}");
+                block.free(arena);
+            }
+        }
+    }
+    let info = arena.info();
+    assert!(info.allocated == 0 && info.system == 0, "{info:?}");
+    common::verify(arena);
+}
+
+#[test]
+fn every_size_to_every_other() {
+    grid(&bounded(128 * MIB), &[1, 8, 64, 4096]);
+}
+
+#[test]
+fn across_the_border_to_the_system() {
+    let arena = Arena::with_config(Config::new(128 * MIB).system_above(32 * KIB));
+    grid(&arena, &[8, 256]);
+    let arena = Arena::with_config(Config::new(128 * MIB).system_above(0));
+    grid(&arena, &[8]);
+    assert_eq!(arena.info().heap, 0, "everything went to the system");
+}
+
+#[test]
+fn large_alignments() {
+    grid(&Arena::new(128 * MIB), &[64 * KIB, 2 * MIB]);
+}
+
+#[test]
+fn within_one_slab_the_chunk_stays() {
+    let arena = bounded(64 * MIB);
+    let mut slabs: Vec<usize> = arena.slabs().filter(|&slab| slab <= MIB).collect();
+    slabs.insert(0, 0);
+    for pair in slabs.windows(2) {
+        let (least, most) = (pair[0] + 1, pair[1]);
+        let mut block = Block::new(&arena, layout(least, 1), 1).expect("memory");
+        let at = block.ptr();
+        for size in [most, least, (least + most) / 2, most] {
+            assert!(block.resize(&arena, size));
+            assert_eq!(block.ptr(), at, "{size} bytes fit the slab of {most}");
+        }
+        block.free(&arena);
+    }
+}
+
+/// Two spans of `size` that lie side by side.
+fn neighbours(arena: &Arena, size: usize) -> (Block, Block) {
+    let mut blocks: Vec<Block> = (0..8).map(|i| Block::new(arena, layout(size, 8), i).expect("memory")).collect();
+    blocks.sort_by_key(Block::ptr);
+    let at = blocks
+        .windows(2)
+        .position(|pair| pair[0].ptr().addr() + pair[0].usable(arena) == pair[1].ptr().addr())
+        .expect("two of eight spans in an empty arena lie side by side");
+    let second = blocks.remove(at + 1);
+    let first = blocks.remove(at);
+    blocks.into_iter().for_each(|block| block.free(arena));
+    (first, second)
+}
+
+#[test]
+fn a_span_grows_into_its_free_neighbour() {
+    for size in [MIB, 4 * MIB] {
+        let arena = bounded(256 * MIB);
+        let (mut first, second) = neighbours(&arena, size);
+        let at = first.ptr();
+        second.free(&arena);
+        assert!(first.resize(&arena, size + size / 2));
+        assert_eq!(first.ptr(), at, "the neighbour was free");
+        assert!(first.resize(&arena, 2 * size));
+        assert_eq!(first.ptr(), at, "the rest of the neighbour was free");
+        first.free(&arena);
+        assert_eq!(arena.info().allocated, 0);
+        common::verify(&arena);
+    }
+}
+
+#[test]
+fn a_span_does_not_grow_into_a_live_neighbour() {
+    let arena = bounded(256 * MIB);
+    let (mut first, second) = neighbours(&arena, 4 * MIB);
+    let at = first.ptr();
+    assert!(first.resize(&arena, 6 * MIB));
+    assert_ne!(first.ptr(), at);
+    second.check();
+    second.free(&arena);
+    first.free(&arena);
+    assert_eq!(arena.info().allocated, 0);
+}
+
+#[test]
+fn a_shrunk_span_gives_its_end_back() {
+    let arena = bounded(64 * MIB);
+    let mut block = Block::new(&arena, layout(40 * MIB, 8), 1).expect("memory");
+    let at = block.ptr();
+    assert!(block.resize(&arena, MIB));
+    assert_eq!(block.ptr(), at, "shrinking needs no other place");
+    assert!(arena.info().allocated <= 2 * MIB, "{}", arena.info());
+    let chain = Chain::of_layout(&arena, layout(MIB, 8));
+    assert!(chain.bytes() >= 55 * MIB, "only {} bytes beside the shrunk span", chain.bytes());
+    block.check();
+    chain.free(&arena);
+    block.free(&arena);
+    assert_eq!(arena.info().allocated, 0);
+}
+
+/// Grows step by step, as a `Vec` does, up to a quarter of the arena.
+#[test]
+fn steady_growth() {
+    let arena = bounded(256 * MIB);
+    let mut rng = Rng::new(1);
+    let mut block = Block::new(&arena, layout(8, 8), 1).expect("memory");
+    let mut small = Vec::new();
+    while block.layout().size() < 64 * MIB {
+        let size = block.layout().size();
+        assert!(block.resize(&arena, size + size.div_ceil(2)), "from {size}");
+        small.extend(Block::new(&arena, layout(rng.size(64 * KIB), 8), rng.word())); // something in the way
+    }
+    while block.layout().size() > 16 {
+        let size = block.layout().size();
+        assert!(block.resize(&arena, size / 3 + 1), "down from {size}");
+    }
+    block.free(&arena);
+    small.into_iter().for_each(|block| block.free(&arena));
+    assert_eq!(arena.info().allocated, 0);
+    common::verify(&arena);
+}
+
+/// A block that another thread allocated is resized like one's own.
+#[test]
+fn blocks_of_other_threads() {
+    let arena = bounded(128 * MIB);
+    let mut blocks = Vec::new();
+    for round in 0..10 {
+        for mut block in std::mem::take(&mut blocks) {
+            let size = Block::layout(&block).size() * (2 + round) % (300 * KIB) + 1;
+            assert!(block.resize(&arena, size));
+            block.free(&arena);
+        }
+        blocks = common::threads(2, |i| {
+            let mut rng = Rng::new((round * 2 + i) as u64);
+            (0..300)
+                .map(|_| Block::new(&arena, layout(rng.size(200 * KIB), 8), rng.word()).expect("memory"))
+                .collect::<Vec<_>>()
+        })
+        .into_iter()
+        .flatten()
+        .collect();
+    }
+    blocks.into_iter().for_each(|block| block.free(&arena));
+    assert_eq!(arena.info().allocated, 0);
+}

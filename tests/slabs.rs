@@ -1,0 +1,54 @@
+//! Promise: `allocate_slab` gives one chunk of exactly that slab, and says clearly what is no slab.
+
+mod common;
+
+use arenal::Arena;
+use common::{MIB, bounded, layout, panic_message};
+
+#[test]
+fn each_slab_gives_its_chunk() {
+    for capacity in [Arena::MIN_CAPACITY, 64 * MIB] {
+        let arena = bounded(capacity);
+        for slab in arena.slabs().filter(|&slab| slab <= capacity / 4) {
+            for _ in 0..3 {
+                let ptr = arena.allocate_slab(slab).unwrap_or_else(|_| panic!("no chunk of {slab} in {capacity}"));
+                assert!(arena.contains(ptr.as_ptr()) && ptr.as_ptr().addr().is_multiple_of(8));
+                // SAFETY: live, of `slab` bytes, freed once.
+                unsafe {
+                    assert_eq!(arena.usable_size(ptr), slab);
+                    ptr.write_bytes(0xEE, slab);
+                    arena.deallocate(ptr, layout(slab, 8));
+                }
+            }
+        }
+        assert_eq!(arena.info().allocated, 0);
+        common::verify(&arena);
+    }
+}
+
+#[test]
+fn what_is_no_slab_panics_with_size_and_neighbours() {
+    let arena = bounded(64 * MIB);
+    let slabs: Vec<usize> = arena.slabs().collect();
+    let wrong = [1, 7, 9, 67, 71, 73, 121, 999, 1001, 4097];
+    for size in wrong {
+        assert!(!slabs.contains(&size));
+        let text = panic_message(|| arena.allocate_slab(size));
+        assert!(!text.contains('\n'), "more than a line: {text:?}");
+        assert!(text.contains("slab"), "{text:?}");
+        let numbers: Vec<&str> = text.split(|c: char| !c.is_ascii_digit()).collect();
+        assert!(numbers.contains(&size.to_string().as_str()), "the size {size} is missing in {text:?}");
+        let at = slabs.partition_point(|&slab| slab < size);
+        for near in [at.checked_sub(1).map(|below| slabs[below]), slabs.get(at).copied()].into_iter().flatten() {
+            assert!(numbers.contains(&near.to_string().as_str()), "{near}, near {size}, is missing in {text:?}");
+        }
+    }
+    for size in [0, slabs[slabs.len() - 1] + 8, usize::MAX, usize::MAX - 7] {
+        let text = panic_message(|| arena.allocate_slab(size));
+        assert!(text.contains("slab") && text.contains(&size.to_string()), "{text:?}");
+    }
+    assert_eq!(arena.info().allocated, 0, "a refused slab leaves no trace");
+    let ptr = arena.allocate_slab(72).expect("the arena still works");
+    // SAFETY: live, and freed once.
+    unsafe { arena.free(ptr) };
+}
