@@ -27,12 +27,9 @@ unsafe impl GlobalAlloc for Arena {
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if self.stays(ptr, layout, new_size) {
-            return ptr;
-        }
         match Layout::from_size_align(new_size, layout.align()) {
             // SAFETY: the caller's promise.
-            Ok(new) => unsafe { self.resize(ptr, layout, new, Ask::Global) },
+            Ok(new) => unsafe { self.resize_fast(ptr, layout, new, Ask::Global) },
             Err(_) => null_mut(),
         }
     }

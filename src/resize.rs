@@ -3,29 +3,51 @@
 use core::alloc::Layout;
 
 use crate::arena::Arena;
-use crate::class::{Class, MAX_CHUNK, large_slab};
+use crate::class::{Class, large_slab};
 use crate::entry::Ask;
 use crate::heap::large;
 use crate::place::{Place, aligned_size};
 
 impl Arena {
-    /// Whether a block keeps its place under another size because its chunk serves both.
+    /// As [`Arena::resize`], with the common case inline: a chunk that serves both sizes stays, and between small slabs
+    /// nothing is gained by looking further.
+    ///
+    /// # Safety
+    /// As [`Arena::resize`].
     #[inline(always)]
-    pub(crate) fn stays(&self, ptr: *mut u8, layout: Layout, size: usize) -> bool {
-        let class = |size: usize| {
-            // SAFETY: an alignment that was a layout's; the size is not used but to find its class.
-            Class::of(aligned_size(unsafe { Layout::from_size_align_unchecked(size, layout.align()) }))
-        };
-        let within = match self.config.system_above {
-            Some(threshold) => size <= threshold,
-            None => true,
-        };
-        size <= MAX_CHUNK
-            && within
-            && layout.size() <= MAX_CHUNK
-            && class(layout.size()) == class(size)
-            && class(size).is_some()
-            && self.contains(ptr)
+    pub(crate) unsafe fn resize_fast(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
+        match (Class::of(aligned_size(old)), Class::of(aligned_size(new))) {
+            (Some(from), Some(to)) if old.align() == new.align() => {
+                let listed = match self.config.system_above {
+                    Some(threshold) => from.size() <= threshold,
+                    None => true,
+                };
+                if from == to && listed && self.contains(ptr) {
+                    return ptr;
+                }
+                // SAFETY: the caller's promise.
+                unsafe { self.replace(ptr, old, new, ask) }
+            }
+            // SAFETY: the caller's promise.
+            _ => unsafe { self.resize(ptr, old, new, ask) },
+        }
+    }
+
+    /// A new block with the contents of the old one, which is freed. Null: the old one is as it was.
+    ///
+    /// # Safety
+    /// As [`Arena::resize`].
+    #[inline(always)]
+    unsafe fn replace(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
+        let block = self.allocate_fast(new, ask);
+        if !block.is_null() {
+            // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one.
+            unsafe {
+                block.copy_from_nonoverlapping(ptr, old.size().min(new.size()));
+                self.deallocate_fast(ptr, old);
+            }
+        }
+        block
     }
 
     /// The block with the layout `new`, its contents kept up to the shorter of both sizes. Null: it is as it was.
@@ -33,6 +55,7 @@ impl Arena {
     /// # Safety
     /// The block comes from this arena with the layout `old`; unless null is returned it is not used afterwards but
     /// under the address returned.
+    #[inline(never)]
     pub(crate) unsafe fn resize(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
         let Some(shared) = self.known() else {
             return core::ptr::null_mut();
@@ -65,14 +88,7 @@ impl Arena {
                 _ => {}
             }
         }
-        let block = self.allocate_fast(new, ask);
-        if !block.is_null() {
-            // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one.
-            unsafe {
-                block.copy_from_nonoverlapping(ptr, old.size().min(new.size()));
-                self.deallocate_fast(ptr, old);
-            }
-        }
-        block
+        // SAFETY: the caller's promise.
+        unsafe { self.replace(ptr, old, new, ask) }
     }
 }

@@ -18,6 +18,9 @@ use crate::slab::pool::{Pool, Standing};
 const CARVE: usize = 4 << 10;
 /// The step doubles with every so many pools of the slab, twice at most.
 const CARVE_GROWS: u32 = 4;
+/// Pools of a slab up to which frees of the current one go to the list. With more of them frees hit it now and then,
+/// and a branch that nobody can foresee costs more than going to the pool's own list always.
+const PUSHED: u32 = 1;
 /// Attempts at recovery before a request fails.
 const ATTEMPTS: usize = 3;
 
@@ -105,7 +108,10 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
 fn from_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) -> Option<Served> {
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
-    let mut head = pool.take_returned(base);
+    let mut head = pool.take_free();
+    if head < chunk::FLOOR {
+        head = pool.take_returned(base);
+    }
     if head < chunk::FLOOR && !pool.is_carved() {
         let bytes = CARVE << (slab.pools.get() / CARVE_GROWS).min(2);
         let one = if pool.class().bumps() { pool.carve_one(base) } else { None };
@@ -126,21 +132,25 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
     chunks.no_pool();
     slab.set_current(None);
+    let live = pool.carved() - pool.freed_beside();
     if pool.can_give() {
-        pool.rest_available(pool.carved());
+        pool.rest_available(live);
         slab.available.push(shared.map(), unit);
     } else {
-        pool.rest_full(pool.carved());
+        pool.rest_full(live);
         slab.full.push(shared.map(), unit);
     }
 }
 
 fn make_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
-    pool.set_standing(Standing::Current);
     slab.set_current(Some(unit));
     chunks.list.set(pool.take_free());
-    chunks.set_pool(shared.map().address(unit) as usize, pool.units() * UNIT);
+    if slab.pools.get() <= PUSHED {
+        chunks.set_pool(shared.map().address(unit) as usize, pool.units() * UNIT);
+    } else {
+        chunks.no_pool();
+    }
 }
 
 /// A pool with chunks to give, taken from its list.

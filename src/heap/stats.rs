@@ -35,7 +35,7 @@ pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
                 let base = map.address(unit) as usize;
                 let head = slot.local().map_or(chunk::END, |local| local.chunks(class).list.get());
                 let listed = chunk::survey(head, base..base + pool.units() * UNIT, size, pool.carved());
-                pool.carved() - listed.map_or(0, |(count, _)| count)
+                pool.carved().saturating_sub(pool.freed_beside() + listed.map_or(0, |(count, _)| count))
             } else {
                 pool.live()
             };

@@ -129,7 +129,7 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     head >= chunk::FLOOR
         && !pool.remote().announced()
         && chunk::survey(head, base..base + pool.units() * UNIT, class.size(), carved)
-            .is_some_and(|(listed, end)| listed + returned == carved && end == chunk::END)
+            .is_some_and(|(listed, end)| listed + pool.freed_beside() + returned == carved && end == chunk::END)
 }
 
 /// Whether a list of other heaps' chunks is there to be taken.

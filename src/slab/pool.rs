@@ -12,13 +12,19 @@
 //! A local free pushes on `free` and counts `countdown` down; at 0 the slow path looks at the pool. The trigger is
 //! placed so that this happens when the pool becomes worth allocating from again, and when it may be empty.
 //!
-//! A current pool's `free` is empty or in use as a spare list; its counts mean nothing but `carved`.
+//! Of the current pool's chunks the thread's list holds some; what the thread frees beside the list is in `free`, and
+//! `countdown` falls from [`CURRENT`] by as many, so that
+//!
+//! - `carved = callers' hands and other threads' + the thread's list + (CURRENT - countdown)`
 
 use super::chunk;
 use super::remote::{Remote, Returned};
 use crate::class::{Class, UNIT_SHIFT};
 use crate::span::map::{Map, RECORD, Record};
 use crate::sync::{AtomicU32, AtomicUsize, Cell32, Ordering};
+
+/// The countdown of a current pool whose `free` is empty: far from the slow path.
+const CURRENT: u32 = 1 << 30;
 
 /// Where a pool stands in its heap; under the heap's lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,15 +184,25 @@ impl Pool {
 
     /// Stops being current: `head` is the thread's list of `count` chunks.
     pub(crate) fn take_back(&self, head: usize, count: u32) {
-        debug_assert!(self.free.load(Ordering::Relaxed) == chunk::END);
-        self.free.store(head, Ordering::Relaxed);
-        self.rest_available(self.carved.get() - count);
+        let beside = self.freed_beside();
+        if count > 0 {
+            chunk::link(chunk::last(head), self.free.load(Ordering::Relaxed));
+            self.free.store(head, Ordering::Relaxed);
+        }
+        self.rest_available(self.carved.get() - count - beside);
     }
 
-    /// The pool's free chunks, all of them; under the heap's lock, by the owner or while the owner cannot free to it.
+    /// The current pool's chunks in `free`.
+    pub(crate) fn freed_beside(&self) -> u32 {
+        CURRENT - self.countdown.load(Ordering::Acquire)
+    }
+
+    /// Becomes or is current: its free chunks, all of them. By the owner, under the heap's lock.
     pub(crate) fn take_free(&self) -> usize {
         let head = self.free.load(Ordering::Relaxed);
         self.free.store(chunk::END, Ordering::Relaxed);
+        self.countdown.store(CURRENT, Ordering::Relaxed);
+        self.set_standing(Standing::Current);
         head
     }
 
