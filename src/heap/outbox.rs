@@ -23,6 +23,9 @@ struct Batch {
 
 /// Returns every chunk of a list to its pool.
 pub(crate) fn send_home(shared: &Shared, head: usize) {
+    if head < chunk::FLOOR {
+        return;
+    }
     let map = shared.map();
     let mut batches = [Batch { pool: 0, count: 0, first: chunk::END, last: chunk::END }; BATCHES];
     let mut at = head;

@@ -11,14 +11,21 @@ use crate::class::Class;
 use crate::slab::pool::Pool;
 use crate::sync::Ordering;
 
-/// Returns whether memory came back. `wanted` is the slab that the caller runs out of: its own list stays.
+/// Returns whether memory may have come back. `wanted` is the slab that the caller runs out of: its own list stays.
 #[cold]
 #[inline(never)]
 pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     let free = |shared: &Shared| shared.with_space(|space| space.free_units());
     let before = free(shared);
     let own = thread::find(shared).map(|local| local.slot());
+    let asked = shared.recoveries.get();
     let _one_at_a_time = shared.recovery.lock();
+    let now = shared.recoveries.get();
+    // Another thread's look that began after this one was asked for serves as well.
+    if now.wrapping_sub(asked) >= 2 {
+        return true;
+    }
+    shared.recoveries.set(now.wrapping_add(1));
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
         let mine = own == Some(core::ptr::from_ref(slot) as usize);

@@ -10,7 +10,7 @@ use crate::os;
 use crate::span::map::Map;
 use crate::span::space::{Huge, Space, Span};
 use crate::span::tag::MAX_OWNERS;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Cell32, Ordering};
 
 /// Number of the heap without a thread, which serves threads that cannot have their own.
 pub(crate) const COMMON: u32 = 1;
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) next: AtomicUsize,
     /// Held while looking for parked memory, so that threads do not look at the same time.
     pub(crate) recovery: Lock,
+    /// Times that parked memory was looked for, counted at the start; written under that lock.
+    pub(crate) recoveries: Cell32,
     slots_lock: Lock,
     slots: UnsafeCell<Slots>,
     /// Copy of `Slots::departed`, read without the lock as a hint.
@@ -66,6 +68,7 @@ impl Shared {
                 primary,
                 next: AtomicUsize::new(0),
                 recovery: Lock::new(),
+                recoveries: Cell32::new(0),
                 slots_lock: Lock::new(),
                 slots: UnsafeCell::new(Slots { used: 0, free: 0, departed: 0 }),
                 departed: AtomicU32::new(0),
