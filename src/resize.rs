@@ -80,10 +80,11 @@ impl Arena {
                         return ptr;
                     }
                     let kept = old.size().min(new.size());
+                    self.unmark_live(ptr);
                     if let Some(moved) = large::relocate(shared, ptr as usize, kept, size, new.align()) {
-                        self.unmark_live(ptr);
                         return self.mark_live(moved as *mut u8);
                     }
+                    self.mark_live(ptr);
                 }
                 _ => {}
             }

@@ -16,7 +16,8 @@ use crate::sync::{AtomicUsize, Ordering};
 #[repr(C)]
 struct Header {
     size: usize,
-    align: u32,
+    /// log2 of the alignment.
+    shift: u32,
     mark: u32,
 }
 
@@ -126,7 +127,7 @@ unsafe fn seal(raw: *mut u8, size: usize, align: usize) -> *mut u8 {
     // SAFETY: the caller made the block of `lead(align)` bytes and more, aligned for a header.
     unsafe {
         let block = raw.add(lead(align));
-        block.sub(HEADER).cast::<Header>().write(Header { size, align: align as u32, mark: MARK });
+        block.sub(HEADER).cast::<Header>().write(Header { size, shift: align.trailing_zeros(), mark: MARK });
         block
     }
 }
@@ -135,10 +136,10 @@ unsafe fn seal(raw: *mut u8, size: usize, align: usize) -> *mut u8 {
 unsafe fn open(block: *mut u8) -> (*mut u8, Layout, usize) {
     // SAFETY: the caller's block has a header before its first byte.
     let header = unsafe { &mut *block.sub(HEADER).cast::<Header>() };
-    let layout = whole(header.size, header.align as usize).filter(|_| header.mark == MARK);
+    let layout = if header.mark == MARK { whole(header.size, 1 << header.shift) } else { None };
     let Some(layout) = layout else {
         fatal(format_args!("free of {block:p}: neither this arena's memory nor a block of the system on its account"));
     };
     // SAFETY: the lead lies before the block.
-    (unsafe { block.sub(lead(header.align as usize)) }, layout, header.size)
+    (unsafe { block.sub(lead(1 << header.shift)) }, layout, header.size)
 }

@@ -200,3 +200,16 @@ fn usable_means_usable() {
     }
     assert_eq!(arena.info().allocated, 0);
 }
+
+/// Larger than any field that might hold it: served and freed, or refused.
+#[test]
+fn an_alignment_of_4_gib() {
+    let arena = bounded(64 * MIB);
+    let layout = layout(1, 1 << 32);
+    if let Ok(ptr) = arena.allocate(layout) {
+        assert!(ptr.as_ptr().addr().is_multiple_of(layout.align()));
+        // SAFETY: live, freed once.
+        unsafe { arena.deallocate(ptr, layout) };
+    }
+    assert_eq!(arena.info().system, 0);
+}

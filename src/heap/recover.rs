@@ -26,6 +26,7 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         return true;
     }
     shared.recoveries.set(now.wrapping_add(1));
+    shared.bury_dead();
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
         let mine = own == Some(core::ptr::from_ref(slot) as usize);

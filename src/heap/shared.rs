@@ -151,6 +151,19 @@ impl Shared {
         });
     }
 
+    /// Finds heaps whose owners died without a word, see [`Slot::bury`]. Before other threads' lists are looked at.
+    pub(crate) fn bury_dead(&self) {
+        for slot in self.heaps() {
+            let buried = {
+                let _held = slot.lock.lock();
+                slot.bury(self)
+            };
+            if buried {
+                self.park(slot);
+            }
+        }
+    }
+
     /// Whether departed threads left pools; a hint.
     pub(crate) fn has_departed(&self) -> bool {
         // Relaxed: a hint.
@@ -261,6 +274,7 @@ impl Shared {
     /// # Safety
     /// No chunk is used afterwards, and no other thread is inside the arena.
     pub(crate) unsafe fn clear(&self) {
+        self.bury_dead();
         let _held: Guard<'_> = self.recovery.lock();
         for slot in self.heaps() {
             let _held = slot.lock.lock();

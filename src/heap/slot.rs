@@ -233,6 +233,26 @@ impl Slot {
         }
     }
 
+    /// Takes the heap from an owner that died without its exit hook: one that used the arena for the first time in the
+    /// last round of its key destructors. Its lists went with its storage, and the chunks in them are lost. The heap is
+    /// locked; returns whether it was taken.
+    pub(crate) fn bury(&self, shared: &Shared) -> bool {
+        if self.local.get() == 0 || !crate::os::thread_is_gone(self.thread.get()) {
+            return false;
+        }
+        self.set_local(None);
+        for (slab, owed) in self.slabs.iter().zip(&self.owed) {
+            owed.clear();
+            if let Some(unit) = slab.current() {
+                let pool = Pool::at(shared.map(), unit);
+                slab.set_current(None);
+                pool.rest_full(pool.carved() - pool.freed_beside());
+                slab.full.push(shared.map(), unit);
+            }
+        }
+        true
+    }
+
     /// Forgets all pools and lists: the arena's contents are gone.
     pub(crate) fn clear(&self) {
         self.inbox.take(|_| 0).for_each(drop);

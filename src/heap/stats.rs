@@ -80,6 +80,7 @@ pub(crate) fn next_large(shared: &Shared, above: usize) -> Option<Usage> {
 
 /// Each slab that holds memory, ascending.
 pub(crate) fn usages(shared: &Shared) -> impl Iterator<Item = Usage> {
+    shared.bury_dead();
     let small = Class::all().map(|class| of_class(shared, class)).filter(|usage| usage.pools > 0);
     let mut above = 0;
     small.chain(core::iter::from_fn(move || {

@@ -1,9 +1,9 @@
 //! Which heap a thread has in which arena.
 //!
 //! The primary arena's lists live in thread-local storage and are reached without a test; of other arenas a thread
-//! keeps a small table. The exit hook is a pthread key: its destructor runs after all thread-local destructors, and
-//! asks to be run again while other keys' destructors may still allocate. After it the thread is dead: it allocates
-//! from the common heap and returns chunks one by one.
+//! keeps a small table. The exit hook is a pthread key: its destructor runs after all thread-local destructors. After
+//! it the thread is dead: what other keys' destructors allocate comes from the common heap, and what they free goes
+//! home one by one.
 
 use core::cell::Cell;
 use core::ptr;
@@ -19,8 +19,6 @@ use crate::sync::{AtomicU32, Ordering};
 
 /// Arenas beyond the primary one that a thread is attached to at a time.
 const OTHERS: usize = 8;
-/// Rounds of key destructors that others may allocate in before the thread gives up its heaps; POSIX has four.
-const ROUNDS: u8 = 3;
 
 /// A thread's heap in an arena that is not the primary one.
 #[derive(Clone, Copy)]
@@ -36,7 +34,6 @@ struct Thread {
     others: [Cell<Entry>; OTHERS],
     /// Place in `others` to use next.
     next: Cell<u8>,
-    rounds: Cell<u8>,
     dead: Cell<bool>,
 }
 
@@ -47,7 +44,6 @@ thread_local! {
             primary_uid: Cell::new(0),
             others: [const { Cell::new(Entry { uid: 0, local: ptr::null() }) }; OTHERS],
             next: Cell::new(0),
-            rounds: Cell::new(0),
             dead: Cell::new(false),
         }
     };
@@ -129,17 +125,8 @@ fn exit_key() -> Option<libc::pthread_key_t> {
     }
 }
 
-extern "C" fn exit(value: *mut core::ffi::c_void) {
+extern "C" fn exit(_value: *mut core::ffi::c_void) {
     THREAD.with(|thread| {
-        let rounds = thread.rounds.get() + 1;
-        thread.rounds.set(rounds);
-        if rounds < ROUNDS
-            && let Some(key) = exit_key()
-        {
-            // SAFETY: the key exists; a value that is not null asks for another round.
-            unsafe { libc::pthread_setspecific(key, value) };
-            return;
-        }
         thread.dead.set(true);
         registry::with_arenas(|arena| {
             if let Some(local) = thread.forget(arena) {

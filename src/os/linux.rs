@@ -87,7 +87,24 @@ pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> boo
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
     // SAFETY: the caller owns both ranges, so that replacing the mapping at `to` harms nobody.
     let moved = unsafe { libc::mremap(from.cast(), bytes, bytes, flags, to.cast::<c_void>()) };
-    moved != libc::MAP_FAILED
+    if moved != libc::MAP_FAILED {
+        return true;
+    }
+    // Kernels before 6.17 refuse a source of several mappings only after they have unmapped the target. This call does
+    // nothing to anonymous memory but to notice a hole.
+    // SAFETY: the caller owns the target; mapping it anew replaces what is left of it, contents not being needed.
+    unsafe {
+        if libc::msync(to.cast(), bytes, libc::MS_ASYNC) != 0 {
+            let rights = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+            if libc::mmap(to.cast(), bytes, rights, flags, -1, 0) == libc::MAP_FAILED {
+                crate::fatal::fatal(format_args!(
+                    "the kernel unmapped {bytes} bytes at {to:p} and does not map them again"
+                ));
+            }
+        }
+    }
+    false
 }
 
 /// Asks for huge pages in the range, or against them. Advice: failure is ignored.
@@ -105,6 +122,15 @@ pub(crate) unsafe fn advise_huge(start: *mut u8, bytes: usize, wanted: bool) {
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: a query without preconditions.
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// Whether the process has no thread of that number any more.
+pub(crate) fn thread_is_gone(thread: u32) -> bool {
+    let _errno = KeepErrno::new();
+    // SAFETY: signal 0 is not sent, only its target is looked for.
+    unsafe {
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, 0) != 0 && *libc::__errno_location() == libc::ESRCH
+    }
 }
 
 /// Whether the thread is seen asleep inside a system call: then it is at no instruction of ours.
