@@ -16,7 +16,7 @@ const FREE: u32 = 0;
 const HELD: u32 = 1;
 const AWAITED: u32 = 2;
 /// Short: two threads may share one core, and then spinning only delays the holder.
-const SPINS: u32 = if cfg!(loom) { 1 } else { 60 };
+const SPINS: u32 = if cfg!(loom) { 0 } else { 60 };
 
 /// See the module. All-zero bytes are a free lock.
 #[repr(transparent)]

@@ -69,6 +69,7 @@ fn frees_of_system_memory() {
     for size in [10, 100 * KIB, 64 * MIB] {
         for seed in 0..6 {
             let block = Block::new(&arena, layout(size, 8), seed).expect("the system's memory");
+            assert!(!block.inside(&arena));
             keeps_errno("a free of system memory", || block.free(&arena));
         }
     }

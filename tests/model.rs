@@ -99,13 +99,15 @@ struct Model {
     spans: BTreeMap<usize, usize>,
     allocated: usize,
     system: usize,
+    /// Larger blocks are the system's, or overflow to it, up to the second number of bytes in all.
+    border: (usize, usize),
     seed: u64,
 }
 
 impl Model {
-    fn new(arena: Arena) -> Model {
+    fn new(arena: Arena, border: (usize, usize)) -> Model {
         let (live, spans) = (Vec::new(), BTreeMap::new());
-        Model { arena: Arc::new(arena), live, spans, allocated: 0, system: 0, seed: 0 }
+        Model { arena: Arc::new(arena), live, spans, allocated: 0, system: 0, border, seed: 0 }
     }
 
     fn insert(&mut self, block: Block) {
@@ -144,8 +146,13 @@ impl Model {
             true => Block::zeroed(&self.arena, layout, self.seed),
             false => Block::new(&self.arena, layout, self.seed),
         };
-        if let Some(block) = block {
-            self.insert(block);
+        match block {
+            Some(block) => self.insert(block),
+            None => {
+                let (above, limit) = self.border;
+                let system = self.arena.info().system;
+                assert!(size <= above || system + size > limit, "{size} refused with {system} of {limit}");
+            }
         }
     }
 
@@ -186,8 +193,8 @@ impl Model {
     }
 }
 
-fn agrees(config: Config, steps: Vec<(usize, Op)>) {
-    let mut model = Model::new(Arena::with_config(config));
+fn agrees(config: Config, border: (usize, usize), steps: Vec<(usize, Op)>) {
+    let mut model = Model::new(Arena::with_config(config), border);
     let mut workers = [Worker::new(), Worker::new()];
     for (number, (thread, op)) in steps.into_iter().enumerate() {
         if let Op::Replace = op {
@@ -214,14 +221,14 @@ fn agrees(config: Config, steps: Vec<(usize, Op)>) {
     common::verify(&model.arena);
 }
 
-fn run(config: Config) {
+fn run(config: Config, border: (usize, usize)) {
     // The same cases in every run; a failing one is shrunk and printed.
     let runner =
         RunnerConfig { cases: common::scaled(150) as u32, failure_persistence: None, ..RunnerConfig::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     TestRunner::new_with_rng(runner, rng)
         .run(&steps(), |steps| {
-            agrees(config, steps);
+            agrees(config, border, steps);
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
@@ -229,20 +236,21 @@ fn run(config: Config) {
 
 #[test]
 fn the_smallest_arena() {
-    run(Config::new(Arena::MIN_CAPACITY));
+    run(Config::new(Arena::MIN_CAPACITY), (usize::MAX, 0));
 }
 
 #[test]
 fn a_small_arena_for_everything() {
-    run(Config::new(16 * MIB).system_above(16 * MIB).system_limit(0));
+    run(Config::new(16 * MIB).system_above(16 * MIB).system_limit(0), (usize::MAX, 0));
 }
 
 #[test]
 fn a_low_border_to_the_system() {
-    run(Config::new(16 * MIB).system_above(1000).system_limit(2 * MIB));
+    run(Config::new(16 * MIB).system_above(1000).system_limit(2 * MIB), (1000, 2 * MIB));
 }
 
 #[test]
 fn overflow_to_the_system() {
-    run(Config::new(Arena::MIN_CAPACITY).system_above(MIB).on_exhausted(Exhausted::System).system_limit(8 * MIB));
+    let config = Config::new(Arena::MIN_CAPACITY).system_above(MIB).on_exhausted(Exhausted::System);
+    run(config.system_limit(8 * MIB), (0, 8 * MIB));
 }

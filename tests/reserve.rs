@@ -33,6 +33,11 @@ fn an_unused_arena_costs_nothing() {
     assert_eq!(UNUSED.info().heap, 0);
     assert!(!UNUSED.contains((&raw const UNUSED).cast()));
     let arenas: Vec<Arena> = (0..1000).map(|_| Arena::new(Arena::MAX_CAPACITY)).collect();
+    for arena in &arenas {
+        assert!(!arena.contains((&raw const UNUSED).cast()) && arena.trim() == 0 && arena.utilization().count() == 0);
+        // SAFETY: there is no chunk.
+        unsafe { arena.release() };
+    }
     // A thousand reservations of a tebibyte would not fit; none is made before the first allocation.
     assert!(common::address_space() < space + (1 << 45));
     drop(arenas);

@@ -54,6 +54,27 @@ fn each_knows_its_own() {
     }
 }
 
+/// A thread that goes from arena to arena parks nothing in those that it was in before.
+#[test]
+fn a_thread_in_many_arenas_parks_nothing() {
+    let arenas: Vec<Arena> = (0..12).map(|_| bounded(Arena::MIN_CAPACITY)).collect();
+    common::threads(1, |_| {
+        for round in 0..200 {
+            for arena in &arenas {
+                for size in [64, 1000, 16 * KIB] {
+                    Block::new(arena, layout(size, 8), round).expect("memory").free(arena);
+                }
+            }
+        }
+    });
+    for arena in &arenas {
+        let chain = Chain::fill(arena, 64);
+        chain.assert_share(arena, "after 200 visits");
+        chain.free(arena);
+        common::verify(arena);
+    }
+}
+
 #[test]
 fn arenas_swap_places() {
     let (mut one, mut two) = (bounded(8 * MIB), bounded(16 * MIB));

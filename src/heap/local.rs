@@ -5,43 +5,11 @@
 //! free into the same pool pushes, and neither touches the pool's metadata. Of the primary arena it lives in
 //! thread-local storage, of any other in the thread's heap slot.
 
+use super::head::Head;
 use crate::class::{CLASSES, Class};
 use crate::slab::chunk::{self, FLOOR};
 use crate::span::tag::OwnerTag;
-use crate::sync::{AtomicUsize, Cell32, CellUsize, Ordering};
-
-/// The head of a list that its owner changes with plain loads and stores, and a recovering thread now and then by
-/// [`Head::swap`], see `steal`.
-#[repr(transparent)]
-pub(crate) struct Head(AtomicUsize);
-
-impl Head {
-    /// First chunk; a value below [`FLOOR`] if there is none.
-    #[inline(always)]
-    pub(crate) fn get(&self) -> usize {
-        // Relaxed: the owner reads its own; a thief checks afterwards that no operation was under way.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// By the owner.
-    #[inline(always)]
-    pub(crate) fn set(&self, head: usize) {
-        self.0.store(head, Ordering::Relaxed)
-    }
-
-    /// By the owner: takes the whole list.
-    pub(crate) fn take(&self) -> usize {
-        let head = self.get();
-        self.set(chunk::END);
-        head
-    }
-
-    /// By a recovering thread.
-    pub(crate) fn swap(&self, from: usize, to: usize) -> bool {
-        // AcqRel: the thief reads the links behind the head, and publishes its notes on the list to the owner.
-        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-}
+use crate::sync::{Cell32, CellUsize};
 
 /// One slab's lists, on half a cache line.
 #[repr(C, align(32))]
@@ -61,11 +29,11 @@ pub(crate) struct Chunks {
 impl Chunks {
     const fn new() -> Chunks {
         Chunks {
-            list: Head(AtomicUsize::new(chunk::END)),
+            list: Head::new(),
             last: CellUsize::new(0),
             bytes: Cell32::new(0),
             gathered: Cell32::new(0),
-            outbox: Head(AtomicUsize::new(chunk::END)),
+            outbox: Head::new(),
         }
     }
 

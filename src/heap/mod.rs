@@ -3,6 +3,7 @@
 //! | file         | noun                                                                    |
 //! |--------------|-------------------------------------------------------------------------|
 //! | [`local`]    | what a thread touches on every operation: its lists                     |
+//! | [`head`]     | the head of such a list, and how another thread may take it             |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
 //! | [`shared`]   | an arena's shared state: its heaps and its space                        |
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
@@ -19,6 +20,7 @@
 //! Locks, in the order in which they may be taken: registry, recovery, a heap's, slots, space. Called by the entries;
 //! calls `slab`, `span`, `os`.
 
+pub(crate) mod head;
 pub(crate) mod inbox;
 #[cfg(not(loom))]
 pub(crate) mod large;

@@ -18,7 +18,7 @@
 
 use core::cell::Cell;
 
-use super::local::{Chunks, Head, Local};
+use super::local::{Chunks, Local};
 use super::outbox::send_home;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -60,42 +60,22 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
             if !marked && !os::sleeps_in_syscall(slot.thread.get()) {
                 return;
             }
-            let first = head.get();
-            if first >= chunk::FLOOR && head.swap(first, chunk::OWED) {
-                owed.set(first);
-                marked = true;
-            }
+            marked |= head.mark(owed);
         }
     }
     if marked {
         let asleep = os::sleeps_in_syscall(slot.thread.get());
         for class in Class::all() {
             let (chunks, owed) = (local.chunks(class), slot.owed(class));
-            if let Some(first) = confirm(&chunks.outbox, &owed.outbox, asleep, |first| foreign(shared, first)) {
+            if let Some(first) = chunks.outbox.confirm(&owed.outbox, asleep, |first| foreign(shared, first)) {
                 send_home(shared, first);
             }
             let whole = |first| worth_taking(shared, slot, class, first);
-            if let Some(first) = confirm(&chunks.list, &owed.list, asleep, whole) {
+            if let Some(first) = chunks.list.confirm(&owed.list, asleep, whole) {
                 dispose(shared, slot, chunks, class, first);
             }
         }
     }
-}
-
-/// Step 3 and 4: the list, if it is the thief's; else it is put back, or left to the owner to settle.
-fn confirm(head: &Head, owed: &Cell<usize>, asleep: bool, worth: impl Fn(usize) -> bool) -> Option<usize> {
-    let first = owed.get();
-    if first == 0 {
-        return None;
-    }
-    // A push that begins after the owner slept may find either end mark; nothing is missing from its list.
-    if asleep && head.get() == chunk::OWED && worth(first) && head.swap(chunk::OWED, chunk::END) {
-        owed.set(0);
-        return Some(first);
-    }
-    // `owed` stays until the owner settles: it may be about to store a list that ends in the mark.
-    head.swap(chunk::OWED, first);
-    None
 }
 
 /// The list is ours: its pool, or its borrowed chunks, go where all can have them.
@@ -148,19 +128,13 @@ pub(crate) fn count_foreign(shared: &Shared, head: usize) -> Option<(u32, usize)
 pub(crate) fn settle(slot: &Slot, local: &Local, class: Class) {
     let (chunks, owed) = (local.chunks(class), slot.owed(class));
     for (head, owed) in [(&chunks.list, &owed.list), (&chunks.outbox, &owed.outbox)] {
-        let missing = owed.replace(0);
-        if missing == 0 {
-            continue;
-        }
-        let first = head.get();
-        if first < chunk::FLOOR {
-            // END: the list went on in the owner's hands, what was owed is used up.
-            head.set(if first == chunk::OWED { missing } else { chunk::END });
-        } else {
-            let last = chunk::last(first);
-            if chunk::next(last) == chunk::OWED {
-                chunk::link(last, missing);
-            }
-        }
+        head.settle(
+            owed,
+            |first| {
+                let last = chunk::last(first);
+                (last, chunk::next(last))
+            },
+            chunk::link,
+        );
     }
 }

@@ -98,7 +98,12 @@ fn attach(shared: &Shared) -> Option<&Local> {
     }
     // Last, for it may allocate. Its value only has to be non-null.
     // SAFETY: the key exists.
-    unsafe { libc::pthread_setspecific(key, ptr::from_ref(local).cast()) };
+    if unsafe { libc::pthread_setspecific(key, ptr::from_ref(local).cast()) } != 0 {
+        // Without the hook nobody would take the heap back.
+        THREAD.with(|thread| thread.forget(shared));
+        depart(shared, local);
+        return None;
+    }
     Some(local)
 }
 

@@ -78,7 +78,7 @@ pub(crate) unsafe fn release(start: *mut u8, bytes: usize) {
 
 /// Moves the pages of `from` to `to` without copying; `from` stays mapped and reads as zero afterwards.
 ///
-/// `false`: nothing changed.
+/// `false`: both are mapped, and pages that were moved nevertheless read as zero at `from`.
 ///
 /// # Safety
 /// Both ranges are committed, owned by the caller and disjoint; the contents of `to` are not needed.

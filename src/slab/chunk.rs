@@ -1,16 +1,9 @@
 //! Free chunks: the first word of each links to the next.
 //!
-//! A list ends in a value below [`FLOOR`]: [`END`], or [`OWED`] where a recovering thread took the rest of an idle
-//! thread's list and may have to give it back (see `heap::steal`).
+//! A list ends in a value below [`FLOOR`], see [`mark`](super::mark).
 
+pub(crate) use super::mark::{END, FLOOR, OWED};
 use crate::sync::{AtomicUsize, Ordering};
-
-/// The usual end of a list.
-pub(crate) const END: usize = 0;
-/// The end of a list whose rest is kept in the heap's `owed` words.
-pub(crate) const OWED: usize = 8;
-/// Every value below ends a list; every chunk lies above.
-pub(crate) const FLOOR: usize = 16;
 
 #[inline(always)]
 fn word<'a>(chunk: usize) -> &'a AtomicUsize {

@@ -1,6 +1,7 @@
 //! Pools of chunks.
 //!
-//! [`pool`] is a pool's metadata and its counting equations, [`chunk`] the links inside free chunks, [`remote`] the
+//! [`pool`] is a pool's metadata and its counting equations, [`chunk`] the links inside free chunks, [`mark`] what ends
+//! their lists, [`remote`] the
 //! word through which other threads return chunks, [`list`] the lists a heap keeps its pools in. Called by `heap`;
 //! calls `span`.
 
@@ -8,6 +9,7 @@
 pub(crate) mod chunk;
 #[cfg(not(loom))]
 pub(crate) mod list;
+pub(crate) mod mark;
 #[cfg(not(loom))]
 pub(crate) mod pool;
 pub(crate) mod remote;

@@ -1,0 +1,230 @@
+//! The head of a list that its owner pops and pushes with plain loads and stores, and that another thread may take
+//! from an idle owner. The protocol is told in `steal`.
+
+use core::cell::Cell;
+
+use crate::slab::mark::{END, FLOOR, OWED};
+use crate::sync::{AtomicUsize, Ordering};
+
+/// First chunk of a list; a value below [`FLOOR`] if there is none.
+#[repr(transparent)]
+pub(crate) struct Head(AtomicUsize);
+
+impl Head {
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Head {
+        Head(AtomicUsize::new(END))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        // Relaxed: the owner reads its own; a thief checks afterwards that no operation was under way.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// By the owner.
+    #[inline(always)]
+    pub(crate) fn set(&self, head: usize) {
+        // Relaxed: as in `get`.
+        #[cfg(not(loom))]
+        self.0.store(head, Ordering::Relaxed);
+        // loom orders a plain store before exchanges that it overwrote; no machine does, for a word has one history.
+        #[cfg(loom)]
+        self.0.swap(head, Ordering::Relaxed);
+    }
+
+    /// By the owner: takes the whole list.
+    pub(crate) fn take(&self) -> usize {
+        let head = self.get();
+        self.set(END);
+        head
+    }
+
+    /// By a thief: swaps the head for the mark and notes what it was.
+    pub(crate) fn mark(&self, owed: &Cell<usize>) -> bool {
+        let first = self.get();
+        if first < FLOOR || !self.swap(first, OWED) {
+            return false;
+        }
+        owed.set(first);
+        true
+    }
+
+    /// By a thief: the list behind the mark, if the owner slept after it was set, the mark still stands, and the list is
+    /// `worth` taking. Else the list is put back, or left to the owner to settle.
+    pub(crate) fn confirm(&self, owed: &Cell<usize>, asleep: bool, worth: impl Fn(usize) -> bool) -> Option<usize> {
+        let first = owed.get();
+        if first == 0 {
+            return None;
+        }
+        // A push that begins after the owner slept may find either end mark; nothing is missing from its list.
+        if asleep && self.get() == OWED && worth(first) && self.swap(OWED, END) {
+            owed.set(0);
+            return Some(first);
+        }
+        // `owed` stays until the owner settles: it may be about to store a list that ends in the mark.
+        self.swap(OWED, first);
+        None
+    }
+
+    /// By the owner, or for one that is gone: appends what is owed if the list says so. `last` finds a list's last
+    /// chunk and its end mark.
+    pub(crate) fn settle(
+        &self,
+        owed: &Cell<usize>,
+        last: impl Fn(usize) -> (usize, usize),
+        link: impl Fn(usize, usize),
+    ) {
+        let missing = owed.replace(0);
+        if missing == 0 {
+            return;
+        }
+        let first = self.get();
+        if first < FLOOR {
+            // END: the list went on in the owner's hands, what was owed is used up.
+            self.set(if first == OWED { missing } else { END });
+        } else if let (last, OWED) = last(first) {
+            link(last, missing);
+        }
+    }
+
+    fn swap(&self, from: usize, to: usize) -> bool {
+        // AcqRel: the thief reads the links behind the head, and publishes its notes on the list to the owner.
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::lock::Lock;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicBool;
+
+    /// Chunks are numbers from [`FLOOR`] on, with their links beside them.
+    const CHUNKS: usize = 3;
+
+    struct Thread {
+        head: Head,
+        links: [AtomicUsize; CHUNKS],
+        asleep: AtomicBool,
+        /// The heap's lock, and what it protects.
+        lock: Lock,
+        owed: Cell<usize>,
+    }
+    // SAFETY: `owed` is reached under the lock, as in the shipped code.
+    unsafe impl Sync for Thread {}
+    // SAFETY: as above.
+    unsafe impl Send for Thread {}
+
+    impl Thread {
+        fn next(&self, chunk: usize) -> usize {
+            self.links[chunk - FLOOR].load(Ordering::Relaxed)
+        }
+
+        fn link(&self, chunk: usize, next: usize) {
+            self.links[chunk - FLOOR].store(next, Ordering::Relaxed)
+        }
+
+        fn last(&self, first: usize) -> (usize, usize) {
+            let mut at = first;
+            while self.next(at) >= FLOOR {
+                at = self.next(at);
+            }
+            (at, self.next(at))
+        }
+
+        fn count(&self, first: usize, seen: &mut [u32; CHUNKS]) {
+            let mut at = first;
+            while at >= FLOOR {
+                seen[at - FLOOR] += 1;
+                at = self.next(at);
+            }
+        }
+
+        fn settle(&self) {
+            self.head.settle(&self.owed, |first| self.last(first), |last, next| self.link(last, next));
+        }
+
+        /// The fast path, and the slow one where it finds nothing.
+        fn pop(&self) -> Option<usize> {
+            for slow in [false, true] {
+                let held = slow.then(|| self.lock.lock());
+                if slow {
+                    self.settle();
+                }
+                let first = self.head.get();
+                if first >= FLOOR {
+                    self.head.set(self.next(first));
+                    return Some(first);
+                }
+                drop(held);
+            }
+            None
+        }
+
+        fn push(&self, chunk: usize) {
+            self.link(chunk, self.head.get());
+            self.head.set(chunk);
+        }
+    }
+
+    /// While the owner works and falls asleep, or does not, a thief tries to take its list: afterwards every chunk is
+    /// in exactly one place.
+    fn steal(work: fn(&Thread, &mut [u32; CHUNKS])) {
+        loom::model(move || {
+            let thread = Arc::new(Thread {
+                head: Head(AtomicUsize::new(FLOOR)),
+                links: [FLOOR + 1, END, END].map(AtomicUsize::new),
+                asleep: AtomicBool::new(false),
+                lock: Lock::new(),
+                owed: Cell::new(0),
+            });
+            let owner = Arc::clone(&thread);
+            let owner = loom::thread::spawn(move || {
+                let mut held = [0; CHUNKS];
+                work(&owner, &mut held);
+                // These, and the thief's look, stand for the kernel: under its lock it sees a sleeper's stores, and a
+                // sleeper that wakes later sees what came before the look.
+                owner.asleep.swap(true, Ordering::AcqRel);
+                owner.asleep.swap(false, Ordering::AcqRel);
+                work(&owner, &mut held);
+                held
+            });
+            let stolen = {
+                let _held = thread.lock.lock();
+                let marked = thread.head.mark(&thread.owed);
+                let asleep = thread.asleep.fetch_or(false, Ordering::AcqRel);
+                if marked { thread.head.confirm(&thread.owed, asleep, |_| true) } else { None }
+            };
+            let mut seen = owner.join().unwrap();
+            thread.count(stolen.unwrap_or(END), &mut seen);
+            thread.settle();
+            thread.count(thread.head.get(), &mut seen);
+            assert_eq!(seen[..2], [1, 1]);
+            assert!(seen[2] <= 1);
+        });
+    }
+
+    #[test]
+    fn a_popper_is_robbed() {
+        steal(|thread, held| {
+            if let Some(chunk) = thread.pop() {
+                held[chunk - FLOOR] += 1;
+            }
+        });
+    }
+
+    #[test]
+    fn a_pusher_is_robbed() {
+        steal(|thread, held| {
+            if held[2] == 0 {
+                held[2] = 1;
+                thread.push(FLOOR + 2);
+                held[2] = 2;
+            } else {
+                held[2] = 0;
+            }
+        });
+    }
+}
