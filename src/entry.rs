@@ -1,7 +1,8 @@
 //! The arena's own calls: from a layout to a chunk, a span, or the system, and back.
 //!
 //! The inlined halves know the thread's lists of the primary arena and nothing else; everything they cannot serve goes
-//! to one out-of-line function each.
+//! to one out-of-line function each. Those have the C ABI, out of which nothing unwinds: should an invariant break, the
+//! process aborts rather than leave `GlobalAlloc` by a panic.
 
 use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
@@ -188,7 +189,8 @@ impl Arena {
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn allocate_slow(&self, layout: Layout, ask: Ask) -> *mut u8 {
+    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
+    pub(crate) extern "C" fn allocate_slow(&self, layout: Layout, ask: Ask) -> *mut u8 {
         let Some(shared) = (if ask.global() { self.shared_as_global() } else { self.shared() }) else {
             return null_mut();
         };
@@ -221,7 +223,8 @@ impl Arena {
     /// # Safety
     /// The block comes from this arena and is not used afterwards.
     #[inline(never)]
-    pub(crate) unsafe fn deallocate_slow(&self, ptr: *mut u8, class: Option<Class>) {
+    #[expect(improper_ctypes_definitions, reason = "as for `allocate_slow`")]
+    pub(crate) unsafe extern "C" fn deallocate_slow(&self, ptr: *mut u8, class: Option<Class>) {
         let Some(shared) = self.known() else { self.foreign(ptr) };
         match shared.map().unit_of(ptr as usize) {
             Some(unit) => returns::free_elsewhere(shared, ptr as usize, unit, shared.map().tag(unit), class),
@@ -236,7 +239,7 @@ impl Arena {
 
     #[cold]
     #[inline(never)]
-    fn ran_down(&self, unit: usize) {
+    extern "C" fn ran_down(&self, unit: usize) {
         if let Some(shared) = self.known() {
             thread::with_primary(|local| returns::ran_down(shared, local, unit));
         }

@@ -7,7 +7,8 @@ use crate::arena::Arena;
 use crate::entry::Ask;
 
 // SAFETY: blocks are aligned, at least as large as their layouts, disjoint, and stay where they are until freed; no
-// path unwinds: the slow halves do not panic, and out of memory is a null pointer.
+// path unwinds: the inlined halves cannot panic, the others have an ABI that does not unwind; out of memory is a null
+// pointer.
 unsafe impl GlobalAlloc for Arena {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -38,12 +38,12 @@
 //! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
 //!             |               |             |                                  |            frontier
 //!             |               |             |                                  |
-//!  Slot: lists of pools   owner and     Pool: free list,       span of 4 units = a pool of 64 KiB
-//!  inbox, outbox, spares  distance to   counts | remote word  +------+------+------+-- ... --+------------+
+//!  Slot: lists of pools,  owner and     Pool: free list,       span of 4 units = a pool of 64 KiB
+//!  inbox, spares          distance to   counts | remote word  +------+------+------+-- ... --+------------+
 //!                         the pool's    (two cache lines)     | 72 B | 72 B | 72 B |         | not carved |
 //!                         first unit                          +------+------+------+-- ... --+------------+
-//!  thread-local storage of each thread: for each slab the head of a list of free chunks, and the address range of
-//!  the pool they belong to (the current pool)
+//!  thread-local storage of each thread: for each slab the head of a list of free chunks, the address range of the
+//!  pool they belong to (the current pool), and the outbox
 //! ```
 //!
 //! Metadata lies outside of the pools and is found by arithmetic on the address. Free chunks link to each other through
@@ -61,15 +61,17 @@
 //! 5. the first chunk is popped. The next ones take a load, a compare, a load and a store.
 //!
 //! A **local free**:
-//! 1. the address lies in the current pool of its slab: the chunk is pushed on the list, and that is all;
+//! 1. the address lies in the current pool of its slab, and the thread has no other of that slab: the chunk is pushed on
+//!    the list, and that is all;
 //! 2. else the unit's tag shows the thread's own number: the chunk goes to its pool's list, and the pool's countdown is
 //!    counted down;
 //! 3. at 0 the slow half looks at the pool: it becomes available to allocations again, or, empty, goes back to the
 //!    arena for any slab of any thread.
 //!
 //! A **remote free**:
-//! 1. the tag shows another number: the chunk goes to the freeing thread's outbox, into the batch for its pool;
-//! 2. a full batch is pushed on the pool's remote word: one atomic for up to 64 chunks;
+//! 1. the tag shows another number: the chunk goes to the freeing thread's outbox, one list per slab, from which the
+//!    thread may allocate again once there are some;
+//! 2. a full outbox is sorted by pool and pushed on the pools' remote words: one atomic for a batch;
 //! 3. when enough have come back, or all, the pool is put into its owner's inbox: one more atomic;
 //! 4. the owner reads its inbox on its next slow path, and takes the returned chunks as a list when it gets to that
 //!    pool. It touches one line of metadata for the batch, and the chunks when it hands them out.

@@ -56,7 +56,8 @@ impl Arena {
     /// The block comes from this arena with the layout `old`; unless null is returned it is not used afterwards but
     /// under the address returned.
     #[inline(never)]
-    pub(crate) unsafe fn resize(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
+    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
+    pub(crate) unsafe extern "C" fn resize(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
         let Some(shared) = self.known() else {
             return core::ptr::null_mut();
         };

@@ -41,27 +41,25 @@ impl Served {
 #[cold]
 #[inline(never)]
 pub(crate) fn allocate(shared: &Shared, class: Class) -> Option<Served> {
-    let found = match thread::find_or_attach(shared) {
+    let attempt = || match thread::find_or_attach(shared) {
         Some(local) => from_heap(shared, local, class),
         None => from_ownerless(shared, shared.slot(COMMON), class),
     };
-    found.or_else(|| after_recovery(shared, class))
+    attempt().or_else(|| after_recovery(shared, class, attempt))
 }
 
 /// As [`allocate`] for a class whose lists are not used, because only some of its sizes are the arena's.
 #[cold]
 #[inline(never)]
 pub(crate) fn allocate_unlisted(shared: &Shared, class: Class) -> Option<Served> {
-    from_ownerless(shared, shared.slot(COMMON), class).or_else(|| after_recovery(shared, class))
+    let attempt = || from_ownerless(shared, shared.slot(COMMON), class);
+    attempt().or_else(|| after_recovery(shared, class, attempt))
 }
 
-fn after_recovery(shared: &Shared, class: Class) -> Option<Served> {
+fn after_recovery(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Served>) -> Option<Served> {
     for _ in 0..ATTEMPTS {
         let gained = recover::run(shared, Some(class));
-        let again = match thread::find(shared) {
-            Some(local) => from_heap(shared, local, class),
-            None => from_ownerless(shared, shared.slot(COMMON), class),
-        };
+        let again = attempt();
         if again.is_some() || !gained {
             return again.or_else(|| from_departed(shared, class));
         }
