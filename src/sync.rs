@@ -23,7 +23,7 @@ macro_rules! single_writer_cell {
         #[repr(transparent)]
         pub(crate) struct $name($atomic);
 
-        #[allow(dead_code)]
+        #[cfg_attr(loom, allow(dead_code))]
         impl $name {
             #[cfg(not(loom))]
             pub(crate) const fn new(value: $word) -> Self {
@@ -46,5 +46,4 @@ macro_rules! single_writer_cell {
 }
 
 single_writer_cell!(Cell32, AtomicU32, u32);
-single_writer_cell!(Cell64, AtomicU64, u64);
 single_writer_cell!(CellUsize, AtomicUsize, usize);

@@ -13,7 +13,7 @@
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
 //! | [`inbox`]    | pools that other threads returned chunks to                             |
 //! | [`recover`]  | finding parked memory before a request fails                            |
-//! | [`steal`]    | taking an idle thread's unused pool from under its list                 |
+//! | [`steal`]    | taking from an idle thread the lists it has no use for                  |
 //! | [`registry`] | all arenas of the process; fork                                         |
 //! | [`stats`]    | figures, from counts that exist anyway                                  |
 //!
