@@ -42,11 +42,9 @@ use crate::sync::{AtomicUsize, Ordering};
 pub struct Arena {
     /// List heads below this are no chunk for this arena: `usize::MAX` unless the threads' own lists are its.
     pub(crate) floor: AtomicUsize,
-    /// Copies of the map's, for the inlined half of a free; 0 units until the first use.
-    pub(crate) base: AtomicUsize,
-    pub(crate) units: AtomicUsize,
-    pub(crate) tags: AtomicPtr<u8>,
-    pub(crate) records: AtomicPtr<u8>,
+    /// Copies of the map's; 0 units until the first use.
+    base: AtomicUsize,
+    units: AtomicUsize,
     /// Null until the first use.
     shared: AtomicPtr<Shared>,
     pub(crate) config: Config,
@@ -83,8 +81,6 @@ impl Arena {
             floor: AtomicUsize::new(usize::MAX),
             base: AtomicUsize::new(0),
             units: AtomicUsize::new(0),
-            tags: AtomicPtr::new(null_mut()),
-            records: AtomicPtr::new(null_mut()),
             shared: AtomicPtr::new(null_mut()),
             config,
         }
@@ -204,8 +200,6 @@ impl Arena {
         let map = shared.map();
         // Relaxed: a thread reaches these words with a chunk of this arena in hand, which it got after they were set.
         self.base.store(map.base() as usize, Ordering::Relaxed);
-        self.tags.store(map.tags().cast_mut().cast(), Ordering::Relaxed);
-        self.records.store(map.records(), Ordering::Relaxed);
         self.units.store(map.units(), Ordering::Relaxed);
         if shared.primary() {
             self.floor.store(crate::slab::chunk::FLOOR, Ordering::Relaxed);

@@ -31,12 +31,13 @@ const FINE_LIMIT: usize = 1024;
 const FINE: usize = FINE_LIMIT / 8;
 /// Classes up to [`FINE_LIMIT`].
 const FINE_CLASSES: usize = 40;
-/// Longest pool, in units: the distance of a unit to its pool's head is one byte.
+/// Longest pool, in units.
 const MAX_POOL_UNITS: usize = 128;
 
 /// Number of a small slab, `0..CLASSES`, ascending with the chunk size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Class(u8);
+#[repr(transparent)]
+pub(crate) struct Class(u32);
 
 /// Slab sizes by class.
 const SIZES: [u32; CLASSES] = {
@@ -49,6 +50,17 @@ const SIZES: [u32; CLASSES] = {
         class += 1;
     }
     sizes
+};
+
+/// The next smaller slab's size by class.
+const BELOW: [u32; CLASSES] = {
+    let mut table = [0; CLASSES];
+    let mut class = 1;
+    while class < CLASSES {
+        table[class] = SIZES[class - 1];
+        class += 1;
+    }
+    table
 };
 
 /// Class by `ceil(size / 8)`, up to [`FINE_LIMIT`].
@@ -72,6 +84,18 @@ const POOL_UNITS: [u8; CLASSES] = {
     let mut class = 0;
     while class < CLASSES {
         table[class] = best_units(SIZES[class] as usize);
+        class += 1;
+    }
+    table
+};
+
+/// Other heaps' chunks gathered by class: 8 KiB worth, but 128 at most.
+const OUTBOX: [u8; CLASSES] = {
+    let mut table = [1; CLASSES];
+    let mut class = 0;
+    while class < CLASSES && SIZES[class] as usize <= 8 << 10 {
+        let by_bytes = (8 << 10) / SIZES[class];
+        table[class] = if by_bytes > 128 { 128 } else { by_bytes as u8 };
         class += 1;
     }
     table
@@ -106,22 +130,29 @@ impl Class {
     #[inline(always)]
     pub(crate) const fn of(size: usize) -> Option<Class> {
         if size <= FINE_LIMIT {
-            Some(Class(BY_EIGHTS[size.div_ceil(8)]))
+            Some(Class(BY_EIGHTS[size.div_ceil(8)] as u32))
         } else if size <= MAX_CHUNK {
             let below = size - 1;
             let octave = below.ilog2();
             let class = (octave as usize - 10) * 8 + ((below >> (octave - 3)) & 7) + FINE_CLASSES;
-            Some(Class(class as u8))
+            Some(Class(class as u32))
         } else {
             None
         }
+    }
+
+    /// Whether the class serves `size` bytes, and no smaller one does.
+    #[inline(always)]
+    pub(crate) const fn is_of(self, size: usize) -> bool {
+        let below = BELOW[self.index()] as usize;
+        size.wrapping_sub(below + 1) < self.size() - below
     }
 
     /// The class of this number, which the caller knows to be below [`CLASSES`].
     #[inline(always)]
     pub(crate) const fn from_index(index: usize) -> Class {
         debug_assert!(index < CLASSES);
-        Class(index as u8)
+        Class(index as u32)
     }
 
     #[inline(always)]
@@ -178,14 +209,7 @@ impl Class {
     /// How many chunks of other heaps a thread gathers before it sends them home.
     #[inline(always)]
     pub(crate) const fn outbox(self) -> u32 {
-        let by_bytes = (8 << 10) / self.size();
-        if by_bytes == 0 {
-            1
-        } else if by_bytes > 128 {
-            128
-        } else {
-            by_bytes as u32
-        }
+        OUTBOX[self.index()] as u32
     }
 
     /// How many chunks of other heaps a thread must have gathered to allocate from them: where several chunks share a
@@ -231,6 +255,7 @@ mod tests {
         for size in 1..=MAX_CHUNK {
             let class = Class::of(size).unwrap();
             assert!(class.size() >= size);
+            assert!(Class::all().all(|other| other.is_of(size) == (other == class)));
             assert!(class.index() == 0 || Class::from_index(class.index() - 1).size() < size);
             if size >= 128 {
                 assert!((class.size() - size) * 8 <= class.size(), "waste of {size}");

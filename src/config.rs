@@ -68,6 +68,12 @@ impl Config {
         }
     }
 
+    /// Whether every layout that has a class is served by the arena, or by nobody.
+    #[inline(always)]
+    pub(crate) const fn closed(&self) -> bool {
+        self.system_above.is_none() && matches!(self.exhausted, Exhausted::Fail)
+    }
+
     /// Layouts of more than `bytes` go to [`std::alloc::System`]: any value up to the capacity; 0 sends everything.
     ///
     /// Unless this is called nothing goes there because of its size, and a request larger than the arena is out of

@@ -8,17 +8,16 @@ use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
 
 use crate::arena::Arena;
-use crate::class::{Class, UNIT_SHIFT};
+use crate::class::Class;
 use crate::config::Exhausted;
 use crate::error::AllocError;
+use crate::heap::local::{Beside, Local};
 use crate::heap::refill::{self, Served};
 use crate::heap::shared::Shared;
 use crate::heap::{large, returns, thread};
 use crate::place::{Place, aligned_size, not_empty};
 use crate::slab::chunk::FLOOR;
-use crate::slab::pool::Pool;
-use crate::span::map::RECORD;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::Ordering;
 use crate::system::{self, Account};
 
 /// What the slow half is asked for.
@@ -156,35 +155,29 @@ impl Arena {
         self.unmark_live(ptr);
         let class = Class::of(aligned_size(layout));
         if let Some(class) = class {
-            let done = thread::with_primary(|local| {
-                if local.chunks(class).push(ptr as usize) {
-                    return true;
-                }
-                // Relaxed, here and below: set before any chunk of this arena was handed out.
-                let unit = (ptr as usize).wrapping_sub(self.base.load(Ordering::Relaxed)) >> UNIT_SHIFT;
-                if unit >= self.units.load(Ordering::Relaxed) {
-                    return false;
-                }
-                // SAFETY: there are `units` tags.
-                let tag = unsafe { &*self.tags.load(Ordering::Relaxed).cast::<AtomicU32>().add(unit) };
-                let dist = local.tag().distance(tag.load(Ordering::Relaxed));
-                if dist > 255 {
-                    return false;
-                }
-                let unit = unit - dist as usize;
-                // SAFETY: the tag says that a pool of this thread's begins there.
-                let pool = unsafe { &*self.records.load(Ordering::Relaxed).add(unit * RECORD).cast::<Pool>() };
-                if pool.push(ptr as usize) {
-                    self.ran_down(unit);
-                }
-                true
-            });
-            if done {
+            if thread::with_primary(|local| local.chunks(class).push(ptr as usize)) {
                 return;
             }
+            // SAFETY: the caller's promise.
+            return unsafe { self.deallocate_beside(ptr, class) };
         }
         // SAFETY: the caller's promise.
-        unsafe { self.deallocate_slow(ptr, class) }
+        unsafe { self.deallocate_slow(ptr, None) }
+    }
+
+    /// Frees a chunk that is not of a current pool of the primary arena. Not cold: one call, and straight on.
+    ///
+    /// # Safety
+    /// The block comes from this arena, with a layout of this class, and is not used afterwards.
+    #[inline(never)]
+    unsafe extern "C" fn deallocate_beside(&self, ptr: *mut u8, class: Class) {
+        match thread::with_primary(|local| local.free_beside(class, ptr as usize)) {
+            Beside::Done => {}
+            Beside::RanDown(record) => self.ran_down(record),
+            Beside::Enough => self.send_home(class),
+            // SAFETY: the caller's promise.
+            Beside::Nothing => unsafe { self.deallocate_slow(ptr, Some(class)) },
+        }
     }
 
     #[cold]
@@ -194,25 +187,21 @@ impl Arena {
         let Some(shared) = (if ask.global() { self.shared_as_global() } else { self.shared() }) else {
             return null_mut();
         };
+        if let Some(class) = Class::of(aligned_size(layout))
+            && let Some(local) = thread::find(shared)
+            && let Some(served) = self.pop_private(shared, local, class)
+        {
+            return self.hand_out(served, layout, ask);
+        }
         let served = match self.config.place(layout, shared.map().capacity()) {
-            Place::Chunk(class) => match self.pop_private(shared, class) {
-                Some(chunk) => Some(Served { chunk, zero: false }),
-                None => refill::allocate(shared, class),
-            },
+            Place::Chunk(class) => refill::allocate(shared, class),
             Place::Unlisted(class) => refill::allocate_unlisted(shared, class),
             Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero()),
             Place::System => return self.account(shared).allocate(layout, ask.zero()),
             Place::None => None,
         };
         match served {
-            Some(served) => {
-                let block = served.chunk as *mut u8;
-                if ask.zero() && !served.zero {
-                    // SAFETY: the chunk is ours and holds the layout.
-                    unsafe { block.write_bytes(0, layout.size()) };
-                }
-                self.mark_live(block)
-            }
+            Some(served) => self.hand_out(served, layout, ask),
             None if self.config.exhausted == Exhausted::System => self.account(shared).allocate(layout, ask.zero()),
             None => null_mut(),
         }
@@ -239,16 +228,40 @@ impl Arena {
 
     #[cold]
     #[inline(never)]
-    extern "C" fn ran_down(&self, unit: usize) {
+    extern "C" fn ran_down(&self, record: usize) {
         if let Some(shared) = self.known() {
-            thread::with_primary(|local| returns::ran_down(shared, local, unit));
+            thread::with_primary(|local| returns::ran_down(shared, local, shared.map().unit_of_record(record)));
         }
     }
 
-    /// The hit of an arena that is not the primary one.
+    #[cold]
+    #[inline(never)]
+    extern "C" fn send_home(&self, class: Class) {
+        if let Some(shared) = self.known() {
+            thread::with_primary(|local| returns::send_home(shared, local, class));
+        }
+    }
+
+    /// The hit of an arena that is not the primary one; else what the current pool can still give. A class that is not
+    /// listed has neither.
     #[inline]
-    fn pop_private(&self, shared: &Shared, class: Class) -> Option<usize> {
-        if shared.primary() { None } else { thread::find(shared)?.chunks(class).pop(FLOOR) }
+    fn pop_private(&self, shared: &Shared, local: &Local, class: Class) -> Option<Served> {
+        if !shared.primary()
+            && let Some(chunk) = local.chunks(class).pop(FLOOR)
+        {
+            return Some(Served { chunk, zero: false });
+        }
+        refill::from_current_pool(shared, local, class)
+    }
+
+    #[inline]
+    fn hand_out(&self, served: Served, layout: Layout, ask: Ask) -> *mut u8 {
+        let block = served.chunk as *mut u8;
+        if ask.zero() && !served.zero {
+            // SAFETY: the chunk is ours and holds the layout.
+            unsafe { block.write_bytes(0, layout.size()) };
+        }
+        self.mark_live(block)
     }
 
     #[cold]

@@ -1,7 +1,6 @@
 //! The arena as a global allocator, and as an `Allocator` of crate `allocator-api2`.
 
 use core::alloc::{GlobalAlloc, Layout};
-use core::ptr::null_mut;
 
 use crate::arena::Arena;
 use crate::entry::Ask;
@@ -28,11 +27,8 @@ unsafe impl GlobalAlloc for Arena {
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        match Layout::from_size_align(new_size, layout.align()) {
-            // SAFETY: the caller's promise.
-            Ok(new) => unsafe { self.resize_fast(ptr, layout, new, Ask::Global) },
-            Err(_) => null_mut(),
-        }
+        // SAFETY: the caller's promise.
+        unsafe { self.resize_fast(ptr, layout, new_size, Ask::Global) }
     }
 }
 

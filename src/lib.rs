@@ -34,7 +34,7 @@
 //!  one reservation                                                        base, 2 MiB-aligned
 //! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
 //! | state | heap slots   | tags        | records           | dirty bits   | units: 16 KiB each ...           |
-//! |       | one a thread | 4 B a unit  | 128 B a unit      | 1 bit a unit | taken and free spans | untouched |
+//! |       | one a thread | 8 B a unit  | 128 B a unit      | 1 bit a unit | taken and free spans | untouched |
 //! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
 //!             |               |             |                                  |            frontier
 //!             |               |             |                                  |
@@ -122,6 +122,8 @@ mod span;
 mod sync;
 #[cfg(not(loom))]
 mod system;
+#[cfg(all(test, not(loom)))]
+mod traffic;
 #[cfg(not(loom))]
 mod verify;
 

@@ -31,11 +31,17 @@ pub(crate) const fn not_empty(layout: Layout) -> Layout {
     unsafe { Layout::from_size_align_unchecked(layout.align(), layout.align()) }
 }
 
-/// The size whose slab has the layout's alignment too; the layout is not empty.
+/// A size whose slab has the layout's alignment too; the layout is not empty.
 #[inline(always)]
 pub(crate) const fn aligned_size(layout: Layout) -> usize {
-    // A layout's size does not overflow when rounded up to its alignment.
-    (layout.size() + layout.align() - 1) & !(layout.align() - 1)
+    aligned(layout.size(), layout.align())
+}
+
+/// As [`aligned_size`]; 0 where that overflows.
+#[inline(always)]
+pub(crate) const fn aligned(size: usize, align: usize) -> usize {
+    // Slabs are multiples of 8 anyway.
+    if align <= 8 { size } else { size.wrapping_add(align - 1) & !(align - 1) }
 }
 
 impl Config {

@@ -1,30 +1,42 @@
 //! Resizing a block: in place where its chunk or the free span behind it allows, else to a new place.
 
 use core::alloc::Layout;
+use core::ptr::null_mut;
 
 use crate::arena::Arena;
 use crate::class::{Class, large_slab};
 use crate::entry::Ask;
 use crate::heap::large;
-use crate::place::{Place, aligned_size};
+use crate::place::{Place, aligned, aligned_size};
 
 impl Arena {
-    /// As [`Arena::resize`], with the common case inline: a chunk that serves both sizes stays, and between small slabs
-    /// nothing is gained by looking further.
+    /// As [`Arena::resize`], with the most common case inline: the chunk serves the new size too. Null, too, if the new
+    /// size is no layout's.
     ///
     /// # Safety
     /// As [`Arena::resize`].
     #[inline(always)]
-    pub(crate) unsafe fn resize_fast(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
+    pub(crate) unsafe fn resize_fast(&self, ptr: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
+        if self.config.closed()
+            && let Some(class) = Class::of(aligned_size(old))
+            && class.is_of(aligned(new_size, old.align()))
+        {
+            return ptr;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.resize_small(ptr, old, new_size, ask) }
+    }
+
+    /// As [`Arena::resize`] with the alignment as it was: between small slabs nothing is gained by looking further.
+    ///
+    /// # Safety
+    /// As [`Arena::resize`].
+    #[inline(never)]
+    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
+    unsafe extern "C" fn resize_small(&self, ptr: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
+        let Ok(new) = Layout::from_size_align(new_size, old.align()) else { return null_mut() };
         match (Class::of(aligned_size(old)), Class::of(aligned_size(new))) {
-            (Some(from), Some(to)) if old.align() == new.align() => {
-                let listed = match self.config.system_above {
-                    Some(threshold) => from.size() <= threshold,
-                    None => true,
-                };
-                if from == to && listed && self.contains(ptr) {
-                    return ptr;
-                }
+            (Some(from), Some(to)) if from != to => {
                 // SAFETY: the caller's promise.
                 unsafe { self.replace(ptr, old, new, ask) }
             }
@@ -59,7 +71,7 @@ impl Arena {
     #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
     pub(crate) unsafe extern "C" fn resize(&self, ptr: *mut u8, old: Layout, new: Layout, ask: Ask) -> *mut u8 {
         let Some(shared) = self.known() else {
-            return core::ptr::null_mut();
+            return null_mut();
         };
         let capacity = shared.map().capacity();
         let target = self.config.place(new, capacity);

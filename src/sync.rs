@@ -1,10 +1,16 @@
-//! The one switch between the real atomics and loom's, so that the models run the code that ships.
+//! The one switch between the real atomics, loom's, so that the models run the code that ships, and counted ones for
+//! unit tests.
 //!
 //! A leaf. [`Cell32`] and its kin are words with one writer at a time that others may read at any moment: plain
 //! loads and stores on every machine, yet no data race.
 
-#[cfg(not(loom))]
+#[cfg(all(test, not(loom)))]
+pub(crate) mod counted;
+
+#[cfg(not(any(test, loom)))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+#[cfg(all(test, not(loom)))]
+pub(crate) use counted::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 

@@ -63,8 +63,8 @@ fn verify_heap(shared: &Shared, slot: &Slot) -> usize {
 
 fn verify_tags(shared: &Shared, slot: &Slot, unit: usize) {
     for dist in 0..Pool::at(shared.map(), unit).units() {
-        let found = tag::pool_of(shared.map().tag(unit + dist));
-        assert_eq!(found, Some((slot.number(), dist)), "tag of unit {}", unit + dist);
+        let found = shared.map().pool_of(shared.map().tag(unit + dist));
+        assert_eq!(found, Some((slot.number(), unit)), "tag of unit {}", unit + dist);
     }
 }
 

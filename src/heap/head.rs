@@ -3,7 +3,7 @@
 
 use core::cell::Cell;
 
-use crate::slab::mark::{END, FLOOR, OWED};
+use crate::slab::mark::{END, FLOOR, GONE, OWED};
 use crate::sync::{AtomicUsize, Ordering};
 
 /// First chunk of a list; a value below [`FLOOR`] if there is none.
@@ -58,7 +58,7 @@ impl Head {
             return None;
         }
         // A push that begins after the owner slept may find either end mark; nothing is missing from its list.
-        if asleep && self.get() == OWED && worth(first) && self.swap(OWED, END) {
+        if asleep && self.get() == OWED && worth(first) && self.swap(OWED, GONE) {
             owed.set(0);
             return Some(first);
         }

@@ -5,11 +5,15 @@
 //! free into the same pool pushes, and neither touches the pool's metadata. Of the primary arena it lives in
 //! thread-local storage, of any other in the thread's heap slot.
 
+use core::cell::Cell;
+
 use super::head::Head;
-use crate::class::{CLASSES, Class};
+use crate::class::{CLASSES, Class, UNIT_SHIFT};
 use crate::slab::chunk::{self, FLOOR};
+use crate::slab::pool::Pool;
+use crate::span::map::Map;
 use crate::span::tag::OwnerTag;
-use crate::sync::{Cell32, CellUsize};
+use crate::sync::{AtomicU64, Cell32, CellUsize, Ordering};
 
 /// One slab's lists, on half a cache line.
 #[repr(C, align(32))]
@@ -90,11 +94,30 @@ impl Chunks {
     }
 }
 
+/// What became of a chunk that is not of the current pool.
+pub(crate) enum Beside {
+    /// It is free.
+    Done,
+    /// It is free, and its pool, whose record lies at this address, is worth a look.
+    RanDown(usize),
+    /// It is gathered with others of other heaps, and these are enough to be sent home.
+    Enough,
+    /// Nothing: it is no chunk of this arena, or the thread has no heap.
+    Nothing,
+}
+
 /// A thread's part of one arena. All-zero bytes are one without a heap.
+///
+/// The map's words and the tag are kept here, where plain loads reach them; they mean something while `units` is not 0.
 #[repr(C)]
 pub(crate) struct Local {
     chunks: [Chunks; CLASSES],
-    tag: Cell32,
+    base: Cell<usize>,
+    tags: Cell<*const AtomicU64>,
+    /// [`OwnerTag`] of the heap.
+    tag: Cell<u64>,
+    /// Units of the arena; 0: no heap. Set to 0 by whoever drops the arena, too.
+    units: CellUsize,
     /// Address of the thread's [`Slot`](super::slot::Slot); 0: none.
     slot: CellUsize,
 }
@@ -103,7 +126,10 @@ impl Local {
     pub(crate) const fn new() -> Local {
         Local {
             chunks: [const { Chunks::new() }; CLASSES],
-            tag: Cell32::new(OwnerTag::NONE.bits()),
+            base: Cell::new(0),
+            tags: Cell::new(core::ptr::null()),
+            tag: Cell::new(0),
+            units: CellUsize::new(0),
             slot: CellUsize::new(0),
         }
     }
@@ -123,14 +149,43 @@ impl Local {
         self.slot.get()
     }
 
-    pub(crate) fn attach(&self, tag: OwnerTag, slot: usize) {
+    pub(crate) fn attach(&self, map: &Map, tag: OwnerTag, slot: usize) {
+        self.base.set(map.base() as usize);
+        self.tags.set(map.tags());
         self.tag.set(tag.bits());
+        self.units.set(map.units());
         self.slot.set(slot);
     }
 
     pub(crate) fn detach(&self) {
-        self.attach(OwnerTag::NONE, 0);
+        self.units.set(0);
+        self.slot.set(0);
         self.clear();
+    }
+
+    /// Frees a chunk of this slab that is not of its current pool: to its own pool's list, or to the other heaps' chunks.
+    #[inline(always)]
+    pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
+        let unit = freed.wrapping_sub(self.base.get()) >> UNIT_SHIFT;
+        if unit >= self.units.get() {
+            return Beside::Nothing;
+        }
+        // SAFETY: `attach` set the arena's tags, one for each of its units.
+        let tag = unsafe { &*self.tags.get().add(unit) };
+        // Relaxed: the caller holds a chunk of the unit, and got it after the tag was written.
+        let tag = tag.load(Ordering::Relaxed);
+        match self.tag().own_record(tag) {
+            Ok(record) => {
+                // SAFETY: the tag names the record of a pool of this thread's.
+                let pool = unsafe { &*(record as *const Pool) };
+                if pool.push(freed) { Beside::RanDown(record) } else { Beside::Done }
+            }
+            Err(rest) if OwnerTag::both_primary(rest) => {
+                let gathered = self.chunks(class).gather(freed);
+                if gathered >= class.outbox() { Beside::Enough } else { Beside::Done }
+            }
+            Err(_) => Beside::Nothing,
+        }
     }
 
     /// Forgets all lists: their chunks have been taken back, or are gone with the arena's contents.

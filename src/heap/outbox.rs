@@ -6,7 +6,6 @@
 use super::shared::Shared;
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
-use crate::span::tag;
 
 /// Pools that batches are gathered for at a time. Chunks of one slab, freed together, come from few.
 const BATCHES: usize = 16;
@@ -32,11 +31,9 @@ pub(crate) fn send_home(shared: &Shared, head: usize) {
     while at >= chunk::FLOOR {
         let freed = at;
         at = chunk::next(freed);
-        let Some((unit, (_, dist))) = map.unit_of(freed).and_then(|unit| Some((unit, tag::pool_of(map.tag(unit))?)))
-        else {
+        let Some((_, unit)) = map.unit_of(freed).and_then(|unit| map.pool_of(map.tag(unit))) else {
             crate::fatal::fatal(format_args!("list of freed chunks is corrupt at {freed:#x}"));
         };
-        let unit = unit - dist;
         let batch = &mut batches[(unit ^ unit >> 4) % BATCHES];
         if batch.pool != unit + 1 {
             batch.post(shared);
@@ -70,7 +67,7 @@ impl Batch {
             |before, now| pool.announces(before, now),
         );
         // Announced, the pool stays its owner's until the inbox has been read.
-        if tells && let Some((owner, _)) = tag::pool_of(map.tag(unit)) {
+        if tells && let Some((owner, _)) = map.pool_of(map.tag(unit)) {
             shared.slot(owner).inbox().push(unit, pool.inbox_next());
         }
     }

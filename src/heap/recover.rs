@@ -8,7 +8,7 @@ use super::shared::Shared;
 use super::slot::Slot;
 use super::{steal, thread};
 use crate::class::Class;
-use crate::slab::pool::Pool;
+use crate::slab::pool::{Pool, Standing};
 use crate::sync::Ordering;
 
 /// Returns whether memory may have come back. `wanted` is the slab that the caller runs out of: its own list stays.
@@ -74,7 +74,7 @@ fn hear_for(shared: &Shared, slot: &Slot) {
     let link = |unit: usize| Pool::at(map, unit).inbox_next();
     for unit in slot.inbox().take(|unit| link(unit).load(Ordering::Relaxed)) {
         let pool = Pool::at(map, unit);
-        if pool.standing() != crate::slab::pool::Standing::Current && pool.is_empty() {
+        if pool.standing() != Standing::Current && pool.is_empty() {
             pool.remote().heard();
             slot.retire(shared, unit, false);
         } else {

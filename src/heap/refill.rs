@@ -1,6 +1,7 @@
 //! Allocation when the thread's list is empty: the slow half.
 //!
-//! In this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
+//! What the current pool can give is the owner's to take without a lock ([`from_current`]). Then, with the heap's lock,
+//! in this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
 //! twice less); what other threads returned to the current pool; more carving of it; another pool of the slab with
 //! free chunks; an empty pool or a new span; then full pools with a few chunks back, and at last memory parked elsewhere
 //! ([`recover`]).
@@ -37,7 +38,23 @@ impl Served {
     }
 }
 
-/// A chunk of the class when the fast path has none. `None`: out of memory.
+/// A chunk that the thread's current pool can still give. `None`: it can't, or the list must be looked after first.
+///
+/// Without the heap's lock: only the owner touches its current pool, unless a recovering thread took the list, which
+/// then ends in another mark.
+#[inline]
+pub(crate) fn from_current_pool(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
+    let chunks = local.chunks(class);
+    if chunks.list.get() != chunk::END || chunks.gathered() >= class.borrows_from() {
+        return None;
+    }
+    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
+    let slot = unsafe { (local.slot() as *const Slot).as_ref() }?;
+    let slab = slot.slab(class);
+    from_current(shared, slab, chunks, slab.current()?)
+}
+
+/// A chunk of the class when the current pool has none. `None`: out of memory.
 #[cold]
 #[inline(never)]
 pub(crate) fn allocate(shared: &Shared, class: Class) -> Option<Served> {
@@ -133,7 +150,7 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let live = pool.carved() - pool.freed_beside();
     if pool.can_give() {
         pool.rest_available(live);
-        slab.available.push(shared.map(), unit);
+        slab.available.append(shared.map(), unit);
     } else {
         pool.rest_full(live);
         slab.full.push(shared.map(), unit);

@@ -1,5 +1,7 @@
 //! Frees beyond the thread's current pools.
 
+use core::ptr;
+
 use super::local::Local;
 use super::outbox;
 use super::shared::Shared;
@@ -21,25 +23,24 @@ pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
     // Another thread may have given the empty pool away before the lock was ours. Only this thread takes pools for
     // this heap, so that a pool which is still tagged as ours is the same one.
     let pool = Pool::at(shared.map(), unit);
-    if local.tag().distance(shared.map().tag(unit)) == 0 && pool.ran_down() {
+    if local.tag().own_record(shared.map().tag(unit)) == Ok(ptr::from_ref(pool) as usize) && pool.ran_down() {
         slot.look(shared, unit);
     }
 }
 
 /// Frees a chunk that is not of the calling thread's own primary pools. `tag` is that of the chunk's unit.
 #[inline(never)]
-pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u32, class: Option<Class>) {
-    let Some((_, dist)) = tag::pool_of(tag) else {
+pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u64, class: Option<Class>) {
+    let Some((_, pool)) = shared.map().pool_of(tag) else {
         return free_span(shared, freed, unit, tag);
     };
     let local = thread::find(shared);
     if let Some(local) = local
-        && local.tag().distance(tag) <= 255
+        && local.tag().own_record(tag).is_ok()
     {
-        return free_own(shared, local, freed, unit - dist, class);
+        return free_own(shared, local, freed, pool, class);
     }
-    let unit = unit - dist;
-    let class = class.unwrap_or_else(|| Pool::at(shared.map(), unit).class());
+    let class = class.unwrap_or_else(|| Pool::at(shared.map(), pool).class());
     // A thread that only frees gets a heap for its outbox.
     match local.or_else(|| thread::find_or_attach(shared)) {
         Some(local) => {
@@ -47,14 +48,14 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u3
                 send_home(shared, local, class);
             }
         }
-        None => outbox::send_one(shared, unit, freed),
+        None => outbox::send_one(shared, pool, freed),
     }
 }
 
 /// Enough chunks of other heaps are gathered.
 #[cold]
 #[inline(never)]
-fn send_home(shared: &Shared, local: &Local, class: Class) {
+pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
     // SAFETY: as in `ran_down`.
     let slot = unsafe { &*(local.slot() as *const Slot) };
     let _held = slot.lock.lock();
@@ -71,7 +72,7 @@ fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Op
     }
 }
 
-fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u32) {
+fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u64) {
     if tag != tag::LARGE || shared.map().address(unit) as usize != freed {
         fatal(format_args!("free of {freed:#x}: no live chunk begins there"));
     }
@@ -90,14 +91,14 @@ pub(crate) fn check_chunk(shared: &Shared, address: usize) -> usize {
         fatal(format_args!("free of {address:#x}: not this arena's memory"));
     };
     let tag = map.tag(unit);
-    let Some((_, dist)) = tag::pool_of(tag) else {
+    let Some((_, first)) = map.pool_of(tag) else {
         if tag != tag::LARGE || map.address(unit) as usize != address {
             fatal(format_args!("free of {address:#x}: no live chunk begins there"));
         }
         return map.record(unit).units.get() as usize * crate::class::UNIT;
     };
-    let pool = Pool::at(map, unit - dist);
-    let offset = address - map.address(unit - dist) as usize;
+    let pool = Pool::at(map, first);
+    let offset = address - map.address(first) as usize;
     let size = pool.class().size();
     if !offset.is_multiple_of(size) {
         fatal(format_args!(

@@ -18,7 +18,7 @@ use crate::lock::Lock;
 use crate::slab::chunk;
 use crate::slab::list::List;
 use crate::slab::pool::{Pool, Standing};
-use crate::span::map::RECORD;
+use crate::span::map::{RECORD, Record};
 use crate::span::tag::OwnerTag;
 use crate::sync::{Cell32, CellUsize};
 
@@ -125,10 +125,11 @@ impl Slot {
             }
             match shared.take(wanted, class.pool_align() / UNIT) {
                 Some(span) => {
-                    let tag = OwnerTag::new(self.number(), shared.primary());
+                    let record: *const Record = shared.map().record(span.unit);
+                    let tag = OwnerTag::new(self.number(), shared.primary()).of_pool(record as usize);
                     // The first unit last: who walks the spans meets a pool only when it is whole.
                     for dist in (0..span.units).rev() {
-                        shared.map().set_tag(span.unit + dist, tag.unit(dist));
+                        shared.map().set_tag(span.unit + dist, tag);
                     }
                     break (span.unit, span.units, span.stale_end - span.unit);
                 }
@@ -188,7 +189,7 @@ impl Slot {
             if pool.standing() == Standing::Full {
                 let slab = self.slab(pool.class());
                 slab.full.remove(map, unit);
-                slab.available.push(map, unit);
+                slab.available.append(map, unit);
             }
             pool.rest_available(pool.live());
         }
@@ -227,7 +228,7 @@ impl Slot {
         chunks.no_pool();
         slab.set_current(None);
         pool.take_back(head, count);
-        slab.available.push(map, unit);
+        slab.available.append(map, unit);
         if pool.is_empty() && !pool.remote().announced() {
             self.retire(shared, unit, false);
         }

@@ -109,12 +109,12 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     head >= chunk::FLOOR
         && !pool.remote().announced()
         && chunk::survey(head, base..base + pool.units() * UNIT, class.size(), carved)
-            .is_some_and(|(listed, end)| listed + pool.freed_beside() + returned == carved && end == chunk::END)
+            .is_some_and(|(listed, end)| listed + pool.freed_beside() + returned == carved && end != chunk::OWED)
 }
 
 /// Whether a list of other heaps' chunks is there to be taken.
 fn foreign(shared: &Shared, head: usize) -> bool {
-    count_foreign(shared, head).is_some_and(|(count, end)| count > 0 && end == chunk::END)
+    count_foreign(shared, head).is_some_and(|(count, end)| count > 0 && end != chunk::OWED)
 }
 
 /// Chunks of other heaps in a list, and its end mark.

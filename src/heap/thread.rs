@@ -93,7 +93,7 @@ fn attach(shared: &Shared) -> Option<&Local> {
     {
         let _held = slot.lock.lock();
         slot.thread.set(os::thread_id());
-        local.attach(OwnerTag::new(slot.number(), shared.primary()), ptr::from_ref(slot) as usize);
+        local.attach(shared.map(), OwnerTag::new(slot.number(), shared.primary()), ptr::from_ref(slot) as usize);
         slot.set_local(Some(local));
     }
     // Last, for it may allocate. Its value only has to be non-null.

@@ -7,5 +7,8 @@
 pub(crate) const END: usize = 0;
 /// The end of a list whose rest is kept in the heap's `owed` words.
 pub(crate) const OWED: usize = 8;
+/// The end of a list that a recovering thread took for good. Its owner, finding it, takes the heap's lock before it
+/// looks at the pool that the list came from.
+pub(crate) const GONE: usize = 4;
 /// Every value below ends a list; every chunk lies above.
 pub(crate) const FLOOR: usize = 16;

@@ -92,10 +92,6 @@ impl Pool {
         self.last.set(u32::MAX);
     }
 
-    pub(crate) fn record(&self) -> &Record {
-        &self.record
-    }
-
     pub(crate) fn units(&self) -> usize {
         self.record.units.get() as usize
     }

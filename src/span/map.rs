@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start                                                                      base (2 MiB-aligned)
-//! | head | heaps: slots × slot size | tags: 4 B/unit | records: 128 B/unit | dirty bits | … | units …            |
+//! | head | heaps: slots × slot size | tags: 8 B/unit | records: 128 B/unit | dirty bits | … | units …            |
 //! ```
 //!
 //! All metadata is out of band and found by arithmetic from the address; nothing is stored in the units themselves
@@ -13,7 +13,7 @@ use core::ptr::NonNull;
 use super::tag;
 use crate::class::{MAX_ALIGN, UNIT, UNIT_SHIFT};
 use crate::os;
-use crate::sync::{AtomicU32, AtomicU64, Cell32, Ordering};
+use crate::sync::{AtomicU64, Cell32, Ordering};
 
 /// Bytes of metadata per unit: two cache lines, see [`Record`].
 pub(crate) const RECORD: usize = 128;
@@ -41,7 +41,7 @@ pub(crate) struct Map {
     heaps: *mut u8,
     slot: usize,
     slots: u32,
-    tags: *const AtomicU32,
+    tags: *const AtomicU64,
     records: *mut u8,
     dirty: *const AtomicU64,
     #[cfg(debug_assertions)]
@@ -68,7 +68,7 @@ impl Plan {
         let slots = (units / 32).clamp(64, 8192) as u32;
         let heaps = line(head);
         let tags = heaps + slots as usize * slot;
-        let records = tags + line(units * size_of::<u32>());
+        let records = tags + line(units * size_of::<u64>());
         let dirty = records + units * RECORD;
         let end = dirty + units.div_ceil(64) * 8;
         #[cfg(debug_assertions)]
@@ -143,12 +143,8 @@ impl Map {
         self.units
     }
 
-    pub(crate) fn tags(&self) -> *const AtomicU32 {
+    pub(crate) fn tags(&self) -> *const AtomicU64 {
         self.tags
-    }
-
-    pub(crate) fn records(&self) -> *mut u8 {
-        self.records
     }
 
     /// Number of heap slots.
@@ -165,7 +161,7 @@ impl Map {
     /// Metadata that serves the whole arena: head, and what `units` units and `slots` heaps have of it.
     pub(crate) fn metadata_bytes(&self, units: usize, slots: u32) -> usize {
         let head = self.heaps as usize - self.start as usize;
-        head + slots as usize * self.slot + units * (RECORD + size_of::<u32>()) + units / 8
+        head + slots as usize * self.slot + units * (RECORD + size_of::<u64>()) + units / 8
     }
 
     /// Unit of an address; `None` outside the arena.
@@ -181,21 +177,33 @@ impl Map {
     }
 
     #[inline(always)]
-    fn tag_word(&self, unit: usize) -> &AtomicU32 {
+    fn tag_word(&self, unit: usize) -> &AtomicU64 {
         debug_assert!(unit < self.units);
         // SAFETY: `reserve` committed a tag for each unit; callers name units of this arena.
         unsafe { &*self.tags.add(unit) }
     }
 
     #[inline(always)]
-    pub(crate) fn tag(&self, unit: usize) -> u32 {
+    pub(crate) fn tag(&self, unit: usize) -> u64 {
         // Relaxed: whoever holds a chunk got it after its pool's tags were written, by the order that handed it over.
         self.tag_word(unit).load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_tag(&self, unit: usize, tag: u32) {
+    pub(crate) fn set_tag(&self, unit: usize, tag: u64) {
         // Relaxed: as in `tag`.
         self.tag_word(unit).store(tag, Ordering::Relaxed)
+    }
+
+    /// Owner's number and first unit of the pool that the unit belongs to, by its tag; `None`: of no pool.
+    #[inline(always)]
+    pub(crate) fn pool_of(&self, tag: u64) -> Option<(u32, usize)> {
+        tag::pool_of(tag).map(|(owner, record)| (owner, self.unit_of_record(record)))
+    }
+
+    /// The unit whose record lies at that address.
+    #[inline(always)]
+    pub(crate) fn unit_of_record(&self, record: usize) -> usize {
+        (record - self.records as usize) / RECORD
     }
 
     /// The metadata record of a unit.

@@ -183,7 +183,7 @@ impl Space {
     }
 
     /// Calls `visit(unit, tag, units)` for every span below the frontier, in address order.
-    pub(crate) fn each(&self, map: &Map, mut visit: impl FnMut(usize, u32, usize)) {
+    pub(crate) fn each(&self, map: &Map, mut visit: impl FnMut(usize, u64, usize)) {
         let mut unit = 0;
         while unit < self.frontier {
             let units = map.record(unit).units.get() as usize;

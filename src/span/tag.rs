@@ -1,79 +1,85 @@
-//! The tag of a unit: four bytes that say who owns it and where its pool begins.
+//! The tag of a unit: one word that says whose it is and where its pool's record lies.
 //!
-//! | tag                        | unit                                              |
-//! |----------------------------|---------------------------------------------------|
-//! | `primary | owner | dist`   | of a pool; `dist` units behind the pool's first   |
-//! | [`INSIDE`]                 | inside of a free or large span, or never handed out|
-//! | [`FREE_HEAD`], [`FREE_TAIL`]| first and last of a free span of several units   |
-//! | [`FREE_ONE`]               | a free span of one unit                           |
-//! | [`TAKEN`]                  | first of a span that is being set up              |
-//! | [`LARGE`]                  | first of a large request's span                   |
+//! | tag                          | unit                                              |
+//! |------------------------------|---------------------------------------------------|
+//! | `primary | owner | address`  | of a pool; the address of the pool's record        |
+//! | [`INSIDE`]                   | inside of a free or large span, or never handed out|
+//! | [`FREE_HEAD`], [`FREE_TAIL`] | first and last of a free span of several units     |
+//! | [`FREE_ONE`]                 | a free span of one unit                            |
+//! | [`TAKEN`]                    | first of a span that is being set up               |
+//! | [`LARGE`]                    | first of a large request's span                    |
 //!
-//! A thread compares a tag with its own by one exclusive-or: the result is the distance if the pool is its own, and
-//! more than 255 otherwise. The first bit tells the arena that threads keep in thread-local storage from all others,
+//! A thread compares a tag with its own by one exclusive-or: the result is the address of the record if the pool is its
+//! own, and larger otherwise. The first bit tells the arena that threads keep in thread-local storage from all others,
 //! so that equal owner numbers of two arenas never meet.
 
-pub(crate) const INSIDE: u32 = 0;
-pub(crate) const FREE_HEAD: u32 = 1;
-pub(crate) const FREE_TAIL: u32 = 2;
-pub(crate) const FREE_ONE: u32 = 3;
-pub(crate) const TAKEN: u32 = 4;
-pub(crate) const LARGE: u32 = 5;
+pub(crate) const INSIDE: u64 = 0;
+pub(crate) const FREE_HEAD: u64 = 1;
+pub(crate) const FREE_TAIL: u64 = 2;
+pub(crate) const FREE_ONE: u64 = 3;
+pub(crate) const TAKEN: u64 = 4;
+pub(crate) const LARGE: u64 = 5;
 
-const OWNER_SHIFT: u32 = 8;
-const PRIMARY: u32 = 1 << 31;
+/// Bits of an address, on every 64-bit machine whose programs do not ask for more.
+const OWNER_SHIFT: u32 = 48;
+const PRIMARY: u64 = 1 << 63;
 /// Number of heaps an arena can tell apart.
-pub(crate) const MAX_OWNERS: u32 = 1 << 20;
+pub(crate) const MAX_OWNERS: u32 = 1 << 15;
 
 /// The owner's part of a tag; never matches a unit that is not of this owner's pools.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct OwnerTag(u32);
+pub(crate) struct OwnerTag(u64);
 
 impl OwnerTag {
-    /// Of a thread without a heap: equal to no pool's.
-    pub(crate) const NONE: OwnerTag = OwnerTag(1 << 30);
-
     /// `owner` counts from 1.
     pub(crate) const fn new(owner: u32, primary: bool) -> OwnerTag {
         debug_assert!(owner > 0 && owner < MAX_OWNERS);
-        OwnerTag(owner << OWNER_SHIFT | if primary { PRIMARY } else { 0 })
+        OwnerTag((owner as u64) << OWNER_SHIFT | if primary { PRIMARY } else { 0 })
     }
 
-    pub(crate) const fn from_bits(bits: u32) -> OwnerTag {
+    pub(crate) const fn from_bits(bits: u64) -> OwnerTag {
         OwnerTag(bits)
     }
 
     #[inline(always)]
-    pub(crate) const fn bits(self) -> u32 {
+    pub(crate) const fn bits(self) -> u64 {
         self.0
     }
 
-    /// Tag of the unit `dist` units behind the first of a pool.
-    pub(crate) const fn unit(self, dist: usize) -> u32 {
-        debug_assert!(dist < 256);
-        self.0 | dist as u32
+    /// Tag of the units of the pool whose record lies at `record`.
+    pub(crate) const fn of_pool(self, record: usize) -> u64 {
+        debug_assert!(record >> OWNER_SHIFT == 0);
+        self.0 | record as u64
     }
 
-    /// Distance to the pool's first unit; more than 255 if the pool is not this owner's.
+    /// Address of the pool's record, if the unit is of a pool of this owner's; else what [`OwnerTag::both_primary`] is
+    /// asked about.
     #[inline(always)]
-    pub(crate) const fn distance(self, tag: u32) -> u32 {
-        tag ^ self.0
+    pub(crate) const fn own_record(self, tag: u64) -> Result<usize, u64> {
+        let rest = tag ^ self.0;
+        if rest >> OWNER_SHIFT == 0 { Ok(rest as usize) } else { Err(rest) }
+    }
+
+    /// Whether the unit is of a pool of the primary arena, for an owner of that arena.
+    #[inline(always)]
+    pub(crate) const fn both_primary(rest: u64) -> bool {
+        rest < PRIMARY
     }
 }
 
-/// Owner number and distance of a pool's unit; `None` for any other unit.
+/// Owner's number and address of the record of a pool's unit; `None` for any other unit.
 #[inline(always)]
-pub(crate) const fn pool_of(tag: u32) -> Option<(u32, usize)> {
+pub(crate) const fn pool_of(tag: u64) -> Option<(u32, usize)> {
     let owner = (tag & !PRIMARY) >> OWNER_SHIFT;
-    if owner == 0 { None } else { Some((owner, (tag & 255) as usize)) }
+    if owner == 0 { None } else { Some((owner as u32, (tag & ((1 << OWNER_SHIFT) - 1)) as usize)) }
 }
 
 /// Whether the unit is the first of a free span.
-pub(crate) const fn starts_free(tag: u32) -> bool {
+pub(crate) const fn starts_free(tag: u64) -> bool {
     tag == FREE_HEAD || tag == FREE_ONE
 }
 
 /// Whether the unit is the last of a free span.
-pub(crate) const fn ends_free(tag: u32) -> bool {
+pub(crate) const fn ends_free(tag: u64) -> bool {
     tag == FREE_TAIL || tag == FREE_ONE
 }
