@@ -1,0 +1,122 @@
+//! Runs one path of the allocator `ROUNDS` times inside of a function `measured_…`, for callgrind to count.
+//!
+//! What is counted includes the loop around it: a few instructions a round.
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, realloc};
+use std::hint::black_box;
+
+#[global_allocator]
+static ARENA: arenal::Arena = arenal::Arena::new(1 << 30);
+
+const ROUNDS: usize = 100;
+
+type Chunk = [u64; 8];
+
+/// Sizes of a run-time length, none of which the compiler knows.
+fn sizes() -> Vec<usize> {
+    (0..ROUNDS).map(|at| 16 + at * 37 % 1000).collect()
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 8).expect("a small size")
+}
+
+#[inline(never)]
+fn measured_pair() {
+    for at in 0..ROUNDS as u64 {
+        drop(black_box(Box::new([at; 8])));
+    }
+}
+
+#[inline(never)]
+fn measured_pair_runtime(sizes: &[usize]) {
+    for &size in sizes {
+        // SAFETY: the size is not zero, and the block is freed with its layout.
+        unsafe { dealloc(black_box(alloc(layout(size))), layout(size)) };
+    }
+}
+
+#[inline(never)]
+fn measured_alloc(held: &mut Vec<Box<Chunk>>) {
+    for (at, place) in held.spare_capacity_mut()[..ROUNDS].iter_mut().enumerate() {
+        place.write(Box::new([at as u64; 8]));
+    }
+}
+
+#[inline(never)]
+fn measured_free(held: &mut Vec<Box<Chunk>>) {
+    held.clear();
+}
+
+#[inline(never)]
+fn measured_free_beside(held: &mut Vec<Box<Chunk>>) {
+    held.clear();
+}
+
+#[inline(never)]
+fn measured_free_remote(held: &mut Vec<Box<Chunk>>) {
+    held.clear();
+}
+
+#[inline(never)]
+fn measured_realloc_in_place(block: *mut u8) -> *mut u8 {
+    let mut block = block;
+    for _ in 0..ROUNDS {
+        // SAFETY: allocated by the caller with this layout; both sizes are of one slab.
+        block = unsafe { realloc(block, layout(black_box(1000)), black_box(1001)) };
+    }
+    block
+}
+
+#[inline(never)]
+fn measured_zeroed() {
+    for _ in 0..ROUNDS {
+        // SAFETY: the layout is not empty, and the block is freed with it.
+        unsafe { dealloc(black_box(alloc_zeroed(Layout::new::<Chunk>())), Layout::new::<Chunk>()) };
+    }
+}
+
+fn chunks(count: usize) -> Vec<Box<Chunk>> {
+    (0..count as u64).map(|at| Box::new([at; 8])).collect()
+}
+
+fn main() {
+    let path = std::env::args().nth(1).unwrap_or_default();
+    drop(chunks(ROUNDS * 2));
+    match path.as_str() {
+        "pair" => measured_pair(),
+        "pair_runtime" => {
+            let sizes = sizes();
+            // Once before, so that every slab has its pool.
+            for _ in 0..2 {
+                let held: Vec<Vec<u8>> = sizes.iter().map(|&size| Vec::with_capacity(size)).collect();
+                drop(held);
+            }
+            measured_pair_runtime(&sizes);
+        }
+        "alloc" => measured_alloc(&mut Vec::with_capacity(ROUNDS)),
+        "free" => measured_free(&mut chunks(ROUNDS)),
+        "free_beside" => {
+            let mut first = chunks(ROUNDS * 2).split_off(ROUNDS);
+            let _later = chunks(ROUNDS * 50);
+            measured_free_beside(&mut first);
+        }
+        "free_remote" => {
+            let mut foreign = std::thread::spawn(|| chunks(ROUNDS)).join().expect("a thread");
+            measured_free_remote(&mut foreign);
+        }
+        "realloc_in_place" => {
+            // SAFETY: the layout is not empty.
+            let block = measured_realloc_in_place(unsafe { alloc(layout(1000)) });
+            // SAFETY: of the slab of both sizes, and not used afterwards.
+            unsafe { dealloc(block, layout(1000)) };
+        }
+        "zeroed" => measured_zeroed(),
+        other => {
+            eprintln!(
+                "no path {other:?}: pair, pair_runtime, alloc, free, free_beside, free_remote, realloc_in_place, zeroed"
+            );
+            std::process::exit(2);
+        }
+    }
+}
