@@ -38,10 +38,10 @@
 //! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
 //!             |               |             |                                  |            frontier
 //!             |               |             |                                  |
-//!  Slot: lists of pools,  owner and     Pool: free list,       span of 4 units = a pool of 64 KiB
-//!  inbox, spares          distance to   counts | remote word  +------+------+------+-- ... --+------------+
-//!                         the pool's    (two cache lines)     | 72 B | 72 B | 72 B |         | not carved |
-//!                         first unit                          +------+------+------+-- ... --+------------+
+//!  Slot: lists of pools,  owner, and    Pool: free list,       span of 4 units = a pool of 64 KiB
+//!  inbox, spares          where the     counts | remote word  +------+------+------+-- ... --+------------+
+//!                         pool's        (two cache lines)     | 72 B | 72 B | 72 B |         | not carved |
+//!                         record lies                         +------+------+------+-- ... --+------------+
 //!  thread-local storage of each thread: for each slab the head of a list of free chunks, the address range of the
 //!  pool they belong to (the current pool), and the outbox
 //! ```
@@ -58,13 +58,16 @@
 //! 3. the heap has no pool of the slab, so that it takes a span from the arena's space, where the cap is charged, and
 //!    tags its units as its own;
 //! 4. the first OS page's worth of chunks is carved and linked, and becomes the thread's list: the pool is *current*;
-//! 5. the first chunk is popped. The next ones take a load, a compare, a load and a store.
+//! 5. the first chunk is popped. The next ones take a load, a compare, a load and a store;
+//! 6. when the list is used up, what was freed beside it, what other threads returned to the pool, or more carving
+//!    refills it, without a lock. Only then is another pool looked for: one with chunks to give, one that a departed
+//!    thread left, an empty one.
 //!
 //! A **local free**:
 //! 1. the address lies in the current pool of its slab, and the thread has no other of that slab: the chunk is pushed on
 //!    the list, and that is all;
-//! 2. else the unit's tag shows the thread's own number: the chunk goes to its pool's list, and the pool's countdown is
-//!    counted down;
+//! 2. else the unit's tag, compared by one exclusive-or, shows the thread's own number and yields the pool's record: the
+//!    chunk goes to its pool's list, and the pool's countdown is counted down;
 //! 3. at 0 the slow half looks at the pool: it becomes available to allocations again, or, empty, goes back to the
 //!    arena for any slab of any thread.
 //!
@@ -77,8 +80,10 @@
 //!    pool. It touches one line of metadata for the batch, and the chunks when it hands them out.
 //!
 //! A **thread's exit**: the exit hook, which runs after the destructors of thread-locals, puts the lists back into
-//! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread. Chunks
-//! that come back later go to that heap's inbox. The thread may still allocate afterwards, from a common heap.
+//! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread. Growing
+//! threads take pools with free chunks from such heaps, too. Chunks that come back later go to that heap's inbox, which
+//! the freeing thread reads itself, so that emptied pools go back to the arena at once. The thread may still allocate
+//! afterwards, from a common heap.
 //!
 //! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of
 //! which no chunk is in use, even the current pool of an idle thread: it swaps the list's head for a mark and asks the

@@ -54,7 +54,7 @@ pub(crate) fn send_one(shared: &Shared, unit: usize, freed: usize) {
 }
 
 impl Batch {
-    /// One atomic, and a second one when the owner should be told.
+    /// One atomic, and a second one when the owner should be told; without an owner the caller does its work.
     fn post(&self, shared: &Shared) {
         let Some(unit) = self.pool.checked_sub(1) else { return };
         let map = shared.map();
@@ -68,7 +68,15 @@ impl Batch {
         );
         // Announced, the pool stays its owner's until the inbox has been read.
         if tells && let Some((owner, _)) = map.pool_of(map.tag(unit)) {
-            shared.slot(owner).inbox().push(unit, pool.inbox_next());
+            let slot = shared.slot(owner);
+            slot.inbox().push(unit, pool.inbox_next());
+            // Nobody else would read it soon, and the pool may be empty.
+            if !slot.has_owner()
+                && let Some(_held) = slot.lock.try_lock()
+                && !slot.has_owner()
+            {
+                slot.hear(shared);
+            }
         }
     }
 }

@@ -74,6 +74,9 @@ fn hear_for(shared: &Shared, slot: &Slot) {
     let link = |unit: usize| Pool::at(map, unit).inbox_next();
     for unit in slot.inbox().take(|unit| link(unit).load(Ordering::Relaxed)) {
         let pool = Pool::at(map, unit);
+        if slot.passes_on(shared, unit) {
+            continue;
+        }
         if pool.standing() != Standing::Current && pool.is_empty() {
             pool.remote().heard();
             slot.retire(shared, unit, false);

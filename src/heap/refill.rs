@@ -176,10 +176,8 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
         slab.available.remove(map, unit);
         return Some(unit);
     }
-    if shared.has_departed() {
-        shared.help_departed();
-    }
-    if let Some(unit) = slot.new_pool(shared, class) {
+    let inherited = if shared.has_departed() { shared.inherit(slot, class) } else { None };
+    if let Some(unit) = inherited.or_else(|| slot.new_pool(shared, class)) {
         return Some(unit);
     }
     // Full pools rest until an eighth is back; now every chunk counts.

@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
 use super::slot::{SLOT, Slot};
-use crate::class::{MAX_ALIGN, UNIT, UNIT_SHIFT};
+use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
 use crate::lock::{Guard, Lock};
 use crate::os;
 use crate::span::map::Map;
@@ -14,7 +14,7 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Cell32, Ordering};
 
 /// Number of the heap without a thread, which serves threads that cannot have their own.
 pub(crate) const COMMON: u32 = 1;
-/// Departed heaps that a growing thread looks after at a time.
+/// Departed heaps that a growing thread looks at.
 const HELPED: usize = 8;
 
 /// Lists of slots, linked through [`Slot::link`] by number.
@@ -170,8 +170,9 @@ impl Shared {
         self.departed.load(Ordering::Relaxed) != 0
     }
 
-    /// Reads the inboxes of some departed heaps, so that what comes back to them becomes free.
-    pub(crate) fn help_departed(&self) {
+    /// Takes a pool of the slab with chunks to give from a departed heap, for `heir`, whose lock the caller holds. Looks
+    /// at some heaps only, and reads their inboxes on the way, so that what comes back to them becomes free.
+    pub(crate) fn inherit(&self, heir: &Slot, class: Class) -> Option<usize> {
         self.with_slots(|slots| {
             let mut at = slots.departed;
             for _ in 0..HELPED {
@@ -180,13 +181,14 @@ impl Shared {
                 }
                 let slot = self.slot(at);
                 at = slot.link.get();
-                if !slot.inbox().is_empty()
-                    && let Some(_held) = slot.lock.try_lock()
-                {
-                    slot.hear(self);
+                let Some(_held) = slot.lock.try_lock() else { continue };
+                slot.hear(self);
+                if let Some(unit) = slot.bequeath(self, class, heir) {
+                    return Some(unit);
                 }
             }
-        });
+            None
+        })
     }
 
     /// Calls `visit` with each departed heap and the common one, locked, until it yields something.

@@ -99,6 +99,11 @@ impl Slot {
         unsafe { (self.local.get() as *const Local).as_ref() }
     }
 
+    /// Whether a thread has the heap; a hint unless the lock is held.
+    pub(crate) fn has_owner(&self) -> bool {
+        self.local.get() != 0
+    }
+
     pub(crate) fn set_local(&self, local: Option<&Local>) {
         self.local.set(local.map_or(0, |local| core::ptr::from_ref(local) as usize))
     }
@@ -125,12 +130,7 @@ impl Slot {
             }
             match shared.take(wanted, class.pool_align() / UNIT) {
                 Some(span) => {
-                    let record: *const Record = shared.map().record(span.unit);
-                    let tag = OwnerTag::new(self.number(), shared.primary()).of_pool(record as usize);
-                    // The first unit last: who walks the spans meets a pool only when it is whole.
-                    for dist in (0..span.units).rev() {
-                        shared.map().set_tag(span.unit + dist, tag);
-                    }
+                    self.tag_pool(shared, span.unit, span.units);
                     break (span.unit, span.units, span.stale_end - span.unit);
                 }
                 None if wanted > class.least_units() => wanted = (wanted / 2).max(class.least_units()),
@@ -139,6 +139,31 @@ impl Slot {
         };
         Pool::at(shared.map(), unit).init(class, units, stale);
         self.slab(class).pools.set(held + 1);
+        Some(unit)
+    }
+
+    /// Says that the pool is this heap's.
+    fn tag_pool(&self, shared: &Shared, unit: usize, units: usize) {
+        let record: *const Record = shared.map().record(unit);
+        let tag = OwnerTag::new(self.number(), shared.primary()).of_pool(record as usize);
+        // The first unit last: who walks the spans meets a pool only when it is whole.
+        for dist in (0..units).rev() {
+            shared.map().set_tag(unit + dist, tag);
+        }
+    }
+
+    /// Makes over a pool with chunks to give to another heap; the caller holds both locks and gives it a standing. This
+    /// heap has no owner.
+    ///
+    /// A thread that is announcing the pool meanwhile may still enter it here: see [`Slot::hear`].
+    pub(crate) fn bequeath(&self, shared: &Shared, class: Class, heir: &Slot) -> Option<usize> {
+        let map = shared.map();
+        let (mine, theirs) = (self.slab(class), heir.slab(class));
+        let unit = mine.available.iter(map).find(|&unit| !Pool::at(map, unit).remote().announced())?;
+        mine.available.remove(map, unit);
+        mine.pools.set(mine.pools.get() - 1);
+        theirs.pools.set(theirs.pools.get() + 1);
+        heir.tag_pool(shared, unit, Pool::at(map, unit).units());
         Some(unit)
     }
 
@@ -195,15 +220,31 @@ impl Slot {
         }
     }
 
-    /// Reads the inbox. By the owner, or for a heap without one under its lock.
+    /// Reads the inbox. By the owner, or for a heap without one under its lock. Pools that were made over while they were
+    /// entered here are passed on; none is made over while it stands in an inbox.
     pub(crate) fn hear(&self, shared: &Shared) {
         let map = shared.map();
         for unit in self.inbox.take(|unit| Pool::at(map, unit).inbox_next().load(crate::sync::Ordering::Relaxed)) {
             let pool = Pool::at(map, unit);
+            if self.passes_on(shared, unit) {
+                continue;
+            }
             pool.remote().heard();
             if pool.standing() != Standing::Current {
                 self.look(shared, unit);
             }
+        }
+    }
+
+    /// Passes a pool from the inbox on to the heap that it was made over to, if it was.
+    pub(crate) fn passes_on(&self, shared: &Shared, unit: usize) -> bool {
+        let map = shared.map();
+        match map.pool_of(map.tag(unit)) {
+            Some((owner, _)) if owner != self.number() => {
+                shared.slot(owner).inbox().push(unit, Pool::at(map, unit).inbox_next());
+                true
+            }
+            _ => false,
         }
     }
 
