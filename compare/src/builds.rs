@@ -37,7 +37,9 @@ pub fn build(places: &Places, apps: &[App], peer: &Peer, profile: &str, bar: &Pr
         .stdout(Stdio::piped())
         .stderr(errors);
     // What cargo has told this program about itself is not meant for the builds, and would have them done again.
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST")) {
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST"))
+    {
         command.env_remove(name);
     }
     let mut cargo = command.spawn().map_err(|error| format!("cargo build: {error}"))?;

@@ -29,7 +29,8 @@ impl Machine {
         let kib: u64 = field(&read("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or(0);
         let modes = read("/sys/kernel/mm/transparent_hugepage/enabled");
         let chosen = modes.split(['[', ']']).nth(1).unwrap_or("not built into the kernel");
-        let git = |arguments: &[&str]| said(Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")));
+        let git =
+            |arguments: &[&str]| said(Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")));
         let changed = !git(&["status", "--porcelain", "--untracked-files=no"]).unwrap_or_default().is_empty();
         let commit = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".into());
         Machine {

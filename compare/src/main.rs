@@ -5,6 +5,8 @@
 
 mod apps;
 mod builds;
+#[cfg(test)]
+mod fixture;
 mod machine;
 mod options;
 mod peers;

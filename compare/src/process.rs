@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: u32 = 180;
 
 /// What the process said, and what the kernel says it used, seconds.
+#[derive(Debug)]
 pub struct Outcome {
     pub run: Run,
     pub wall: f64,
@@ -95,16 +96,16 @@ mod tests {
     fn figures_are_read() {
         let line = r#"{"allocator":"x","checksum":"ab","wall":1.5,"work":1.0,"user":0.5,"sys":0.25,"minor":3,"major":0,
             "peak":4096,"end":4096,"dropped":2048,"trimmed":1024,"allocated":null,"held":null}"#;
-        let outcome = script(&format!("echo '{line}'")).ok().expect("figures");
+        let outcome = script(&format!("echo '{line}'")).expect("figures");
         assert_eq!((outcome.run.checksum.as_str(), outcome.run.wall, outcome.run.trimmed), ("ab", 1.5, 1024));
         assert!(outcome.wall > 0.0);
     }
 
     #[test]
     fn failures_are_told_with_their_reason() {
-        let error = script("echo 'out of luck' >&2; exit 3").err().expect("a failure");
+        let error = script("echo 'out of luck' >&2; exit 3").expect_err("a failure");
         assert_eq!(error, "ended with 3: out of luck");
-        assert!(script("kill -SEGV $$").err().expect("a failure").contains("signal 11"));
-        assert!(script("echo hello").err().expect("a failure").starts_with("said no figures"));
+        assert!(script("kill -SEGV $$").expect_err("a failure").contains("signal 11"));
+        assert!(script("echo hello").expect_err("a failure").starts_with("said no figures"));
     }
 }

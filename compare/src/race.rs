@@ -88,8 +88,12 @@ impl<'a> Race<'a> {
                 break;
             }
             if let Some(reason) = built.reason {
-                let missing: Vec<String> =
-                    self.apps.iter().map(|app| app.name.clone()).filter(|app| !built.binaries.contains_key(app)).collect();
+                let missing: Vec<String> = self
+                    .apps
+                    .iter()
+                    .map(|app| app.name.clone())
+                    .filter(|app| !built.binaries.contains_key(app))
+                    .collect();
                 let all = missing.len() == self.apps.len();
                 let apps = if all { vec![None] } else { missing.into_iter().map(Some).collect() };
                 for app in apps {

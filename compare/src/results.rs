@@ -87,7 +87,9 @@ impl Board {
         let all = self.mean(SUBJECT, BASELINE, metric)?.1;
         let rivals = self.allocators().into_iter().filter(|name| peers::is_rival(name));
         rivals
-            .filter_map(|name| self.mean(name, BASELINE, metric).filter(|mean| mean.1 == all).map(|mean| (name, mean.0)))
+            .filter_map(|name| {
+                self.mean(name, BASELINE, metric).filter(|mean| mean.1 == all).map(|mean| (name, mean.0))
+            })
             .min_by(|one, other| one.1.total_cmp(&other.1))
     }
 }
@@ -144,7 +146,9 @@ impl Row {
     /// Takes out the runs whose checksum is not the one that most allocators agree on.
     fn expel_wrong(&mut self, profile: &str) -> Vec<Trouble> {
         let mut votes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for (allocator, run) in self.runs.iter().flat_map(|(allocator, runs)| runs.iter().map(move |run| (allocator, run))) {
+        for (allocator, run) in
+            self.runs.iter().flat_map(|(allocator, runs)| runs.iter().map(move |run| (allocator, run)))
+        {
             votes.entry(&run.checksum).or_default().insert(allocator);
         }
         let Some(agreed) = votes.iter().max_by_key(|(_, voters)| voters.len()).map(|(sum, _)| sum.to_string()) else {
@@ -180,5 +184,87 @@ impl Trouble {
 
     fn same(&self, other: &Trouble) -> bool {
         (&self.profile, &self.app, &self.allocator) == (&other.profile, &other.app, &other.allocator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn board(records: &[Record]) -> Board {
+        Results::new(records).boards.into_iter().next().expect("a board")
+    }
+
+    fn close(figure: f64, expected: f64) {
+        assert!((figure - expected).abs() < 1e-9, "{figure} is not {expected}");
+    }
+
+    #[test]
+    fn ratios_and_means() {
+        let board = board(&fixture::records());
+        let [cache, json] = &board.rows[..] else { panic!("two applications") };
+        close(json.ratio(SUBJECT, BASELINE, WALL).expect("figures"), 0.5);
+        close(json.spread(SUBJECT, WALL).expect("figures").low, 0.75);
+        let (mean, count) = board.mean(SUBJECT, BASELINE, WALL).expect("figures");
+        close(mean, (0.5_f64 * 0.8).sqrt());
+        assert_eq!(count, 2);
+        close(cache.against_best(PEAK).expect("figures"), 3.0);
+    }
+
+    #[test]
+    fn the_best_peer_is_neither_the_subject_nor_a_variant() {
+        let board = board(&fixture::records());
+        let [cache, json] = &board.rows[..] else { panic!("two applications") };
+        assert_eq!(json.best(WALL).expect("peers").0, "jemalloc");
+        assert_eq!(cache.best(PEAK).expect("peers").0, "glibc");
+        assert_eq!(board.best_single(WALL).expect("peers").0, "jemalloc");
+    }
+
+    #[test]
+    fn a_peer_without_a_figure_is_not_the_best_single_one() {
+        let mut records = fixture::records();
+        records.extend(fixture::samples(1, "json", "snmalloc", 0.1, 1));
+        let board = board(&records);
+        assert_eq!(board.rows[1].best(WALL).expect("peers").0, "snmalloc");
+        assert_eq!(board.best_single(WALL).expect("peers").0, "jemalloc");
+    }
+
+    #[test]
+    fn another_result_is_a_trouble_and_no_figure() {
+        let mut records = fixture::records();
+        for record in fixture::samples(1, "json", "stoolap", 0.1, 1) {
+            let Record::Sample(mut sample) = record else { panic!("a sample") };
+            sample.run.checksum = "bad".into();
+            records.push(Record::Sample(sample));
+        }
+        let results = Results::new(&records);
+        assert!(results.boards[0].rows[1].runs("stoolap").is_empty());
+        let trouble = results.troubles.iter().find(|trouble| trouble.allocator == "stoolap").expect("a trouble");
+        assert!(trouble.reason.contains("3 of 3 runs"), "{}", trouble.reason);
+        assert_eq!(trouble.app.as_deref(), Some("json"));
+    }
+
+    #[test]
+    fn the_latest_session_of_an_application_counts() {
+        let mut records = fixture::records();
+        records.push(fixture::session(2));
+        records.extend(fixture::samples(2, "json", "arenal", 3.0, 50));
+        records.extend(fixture::samples(2, "json", "glibc", 2.0, 50));
+        let results = Results::new(&records);
+        let [cache, json] = &results.boards[0].rows[..] else { panic!("two applications") };
+        close(json.ratio(SUBJECT, BASELINE, WALL).expect("figures"), 1.5);
+        assert!(json.runs("jemalloc").is_empty());
+        assert_eq!(cache.session, 1);
+        assert_eq!(results.sessions.len(), 2);
+    }
+
+    #[test]
+    fn a_trouble_is_told_once_and_forgotten_when_it_is_over() {
+        let mut records = fixture::records();
+        records.push(fixture::trouble(1, None, "tcmalloc"));
+        assert_eq!(Results::new(&records).troubles.len(), 1);
+        records.extend(fixture::samples(2, "json", "tcmalloc", 3.0, 50));
+        assert!(Results::new(&records).troubles.is_empty());
     }
 }

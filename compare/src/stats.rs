@@ -15,7 +15,8 @@ impl Spread {
         figures.sort_by(f64::total_cmp);
         let (low, high) = (*figures.first()?, *figures.last()?);
         let middle = figures.len() / 2;
-        let median = if figures.len() % 2 == 1 { figures[middle] } else { (figures[middle - 1] + figures[middle]) / 2.0 };
+        let median =
+            if figures.len() % 2 == 1 { figures[middle] } else { (figures[middle - 1] + figures[middle]) / 2.0 };
         Some(Spread { median, low, high })
     }
 }

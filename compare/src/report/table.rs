@@ -27,7 +27,8 @@ impl Table {
 
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let rule: Vec<String> = (0..self.head.len()).map(|at| if at == 0 { "---" } else { "---:" }.to_owned()).collect();
+        let rule: Vec<String> =
+            (0..self.head.len()).map(|at| if at == 0 { "---" } else { "---:" }.to_owned()).collect();
         let rows: String = self.rows.iter().map(|row| line(row)).collect();
         line(&self.head) + &line(&rule) + &rows
     }

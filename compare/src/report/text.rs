@@ -23,7 +23,10 @@ pub fn markdown(results: &Results) -> String {
     for board in &results.boards {
         text += &format!("\n## {}\n\n{}\n{}", title(board), overview(board).markdown(), applications(board).markdown());
         text += &format!("\nTime relative to {BASELINE}, medians:\n\n{}", ratios(board, results::WALL).markdown());
-        text += &format!("\nPeak resident memory relative to {BASELINE}, medians:\n\n{}", ratios(board, results::PEAK).markdown());
+        text += &format!(
+            "\nPeak resident memory relative to {BASELINE}, medians:\n\n{}",
+            ratios(board, results::PEAK).markdown()
+        );
         text += &format!(
             "\nResident memory in MiB after the data is dropped → after asking to give memory back:\n\n{}",
             leftovers(board).markdown()
@@ -47,7 +50,13 @@ pub fn title(board: &Board) -> &'static str {
 pub fn head(results: &Results) -> String {
     let mut lines: Vec<String> = Vec::new();
     for session in &results.sessions {
-        let line = format!("{}: {}. {} rounds, seed {}.", session.machine.date, session.machine.describe(), session.rounds, session.seed);
+        let line = format!(
+            "{}: {}. {} rounds, seed {}.",
+            session.machine.date,
+            session.machine.describe(),
+            session.rounds,
+            session.seed
+        );
         lines.push(line);
     }
     lines.push(format!(
@@ -59,10 +68,23 @@ pub fn head(results: &Results) -> String {
 
 /// One line an allocator: means over all applications.
 pub fn overview(board: &Board) -> Table {
-    let mut table = Table::new(["allocator", "time", "CPU time", "peak memory", "memory after drop", "and trim", "worst time against best peer", "applications"]);
+    let mut table = Table::new([
+        "allocator",
+        "time",
+        "CPU time",
+        "peak memory",
+        "memory after drop",
+        "and trim",
+        "worst time against best peer",
+        "applications",
+    ]);
     for name in board.allocators() {
-        let mean = |metric: Metric| board.mean(name, BASELINE, metric).map_or("–".into(), |mean| format!("{:.2}", mean.0));
-        let worst = board.rows.iter().filter_map(|row| Some((row.median(name, results::WALL)? / row.best(results::WALL)?.1, &row.app)));
+        let mean =
+            |metric: Metric| board.mean(name, BASELINE, metric).map_or("–".into(), |mean| format!("{:.2}", mean.0));
+        let worst = board
+            .rows
+            .iter()
+            .filter_map(|row| Some((row.median(name, results::WALL)? / row.best(results::WALL)?.1, &row.app)));
         let worst = worst.max_by(|one, other| one.0.total_cmp(&other.0));
         table.row([
             name.to_owned(),
@@ -94,7 +116,8 @@ pub fn applications(board: &Board) -> Table {
     ]);
     for row in &board.rows {
         let best = |metric: Metric, unit: f64| {
-            row.best(metric).map_or("–".into(), |(name, _)| format!("{} {name}", spread(row.spread(name, metric), unit)))
+            row.best(metric)
+                .map_or("–".into(), |(name, _)| format!("{} {name}", spread(row.spread(name, metric), unit)))
         };
         table.row([
             row.app.clone(),

@@ -24,8 +24,8 @@ fn main() {
                 let map: Lrc<SourceMap> = Lrc::default();
                 let file = map.new_source_file(FileName::Anon.into(), source.clone());
                 let syntax = Syntax::Es(EsSyntax::default());
-                let module =
-                    parse_file_as_module(&file, syntax, EsVersion::latest(), None, &mut Vec::new()).expect("valid JavaScript");
+                let module = parse_file_as_module(&file, syntax, EsVersion::latest(), None, &mut Vec::new())
+                    .expect("valid JavaScript");
                 let mut printed = Vec::new();
                 let writer = JsWriter::new(map.clone(), "\n", &mut printed, None);
                 let mut emitter =

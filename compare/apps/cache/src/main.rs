@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 const THREADS: u64 = 4;
-const STEPS: usize = 150_000;
+const STEPS: usize = 40_000;
 const KEYS: usize = 200_000;
 const ENTRIES: u64 = 40_000;
 
@@ -22,7 +22,14 @@ fn main() {
         let cache: Cache<String, Arc<Page>> = Cache::builder().max_capacity(ENTRIES).build();
         // A sum, for it must not depend on the order in which threads come.
         let total: u64 = thread::scope(|scope| {
-            let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn({ let cache = &cache; move || work(cache, number) })).collect();
+            let threads: Vec<_> = (0..THREADS)
+                .map(|number| {
+                    scope.spawn({
+                        let cache = &cache;
+                        move || work(cache, number)
+                    })
+                })
+                .collect();
             threads.into_iter().map(|thread| thread.join().expect("no thread panics")).fold(0, u64::wrapping_add)
         });
         cache.run_pending_tasks();

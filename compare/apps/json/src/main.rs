@@ -3,7 +3,7 @@
 use allocator::{Checksum, Input, measure};
 use serde_json::{Map, Value, json};
 
-const DOCUMENTS: usize = 12_000;
+const DOCUMENTS: usize = 9_000;
 const ROUNDS: usize = 6;
 
 fn main() {

@@ -4,7 +4,7 @@ use allocator::{Checksum, Input, measure};
 use minijinja::{Environment, Value, context};
 use std::collections::BTreeMap;
 
-const PAGES: usize = 700;
+const PAGES: usize = 1_100;
 const KEPT: usize = 300;
 
 const LAYOUT: &str = "<!doctype html><title>{{ title|title }}</title><nav>{% for link in links %}<a href=\"/{{ link }}\">\

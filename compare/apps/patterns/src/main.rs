@@ -9,7 +9,8 @@ const KEPT: usize = 1_500;
 fn main() {
     let mut input = Input::new(4);
     let patterns: Vec<String> = (0..PATTERNS).map(|_| pattern(&mut input)).collect();
-    let lines: Vec<String> = (0..50).map(|_| format!("{} id={} at 2031-02-03", input.words(9), input.below(99_999))).collect();
+    let lines: Vec<String> =
+        (0..50).map(|_| format!("{} id={} at 2031-02-03", input.words(9), input.below(99_999))).collect();
     measure(|| {
         let mut checksum = Checksum::default();
         let mut kept: Vec<Regex> = Vec::new();

@@ -34,7 +34,13 @@ fn generate() -> Vec<String> {
     (0..STATEMENTS)
         .map(|_| match input.below(4) {
             0 => insert(&mut input),
-            1 => format!("UPDATE {} SET {} = {} WHERE {}", input.word(), input.word(), input.below(1000), filter(&mut input, 3)),
+            1 => format!(
+                "UPDATE {} SET {} = {} WHERE {}",
+                input.word(),
+                input.word(),
+                input.below(1000),
+                filter(&mut input, 3)
+            ),
             _ => select(&mut input, 2),
         })
         .collect()
@@ -44,13 +50,15 @@ fn insert(input: &mut Input) -> String {
     let mut text = format!("INSERT INTO {} (a, b, c, d) VALUES ", input.word());
     for row in 0..1 + input.below(12) {
         let comma = if row == 0 { "" } else { ", " };
-        write!(text, "{comma}({}, '{}', {}.5, NULL)", input.below(9999), input.words(3), input.below(99)).expect("memory");
+        write!(text, "{comma}({}, '{}', {}.5, NULL)", input.below(9999), input.words(3), input.below(99))
+            .expect("memory");
     }
     text
 }
 
 fn select(input: &mut Input, depth: usize) -> String {
-    let columns: Vec<String> = (0..1 + input.below(8)).map(|_| format!("t.{} AS {}", input.word(), input.word())).collect();
+    let columns: Vec<String> =
+        (0..1 + input.below(8)).map(|_| format!("t.{} AS {}", input.word(), input.word())).collect();
     let from = if depth > 0 && input.below(3) == 0 {
         format!("({}) AS t", select(input, depth - 1))
     } else {
@@ -72,7 +80,12 @@ fn filter(input: &mut Input, terms: usize) -> String {
         .map(|_| match input.below(4) {
             0 => format!("t.{} BETWEEN {} AND {}", input.word(), input.below(50), 50 + input.below(50)),
             1 => format!("t.{} IN ({}, {}, {})", input.word(), input.below(9), input.below(99), input.below(999)),
-            2 => format!("CASE WHEN t.{} IS NULL THEN 0 ELSE t.{} + 1 END > {}", input.word(), input.word(), input.below(9)),
+            2 => format!(
+                "CASE WHEN t.{} IS NULL THEN 0 ELSE t.{} + 1 END > {}",
+                input.word(),
+                input.word(),
+                input.below(9)
+            ),
             _ => format!("LOWER(t.{}) LIKE '{}%'", input.word(), input.word()),
         })
         .collect();

@@ -14,7 +14,7 @@ define_language! {
     }
 }
 
-const EXPRESSIONS: usize = 12;
+const EXPRESSIONS: usize = 24;
 const NODES: usize = 12_000;
 
 fn main() {

@@ -3,7 +3,7 @@
 use allocator::{Checksum, measure};
 use rhai::{Dynamic, Engine, INT, Scope};
 
-const ROUNDS: INT = 6;
+const ROUNDS: INT = 20;
 
 const SCRIPT: &str = r#"
     fn person(n) {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 const CONNECTIONS: u64 = 16;
-const REQUESTS: usize = 1_500;
+const REQUESTS: usize = 3_000;
 const THREADS: usize = 4;
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -35,7 +35,11 @@ async fn put(State(orders): State<Orders>, Path(id): Path<String>, Json(order): 
     Json(total)
 }
 
-async fn find(State(orders): State<Orders>, Path(id): Path<String>, Query(wish): Query<HashMap<String, String>>) -> Json<Option<Order>> {
+async fn find(
+    State(orders): State<Orders>,
+    Path(id): Path<String>,
+    Query(wish): Query<HashMap<String, String>>,
+) -> Json<Option<Order>> {
     let mut order = orders.read().expect("no thread panics").get(&id).cloned();
     if let (Some(order), Some(least)) = (&mut order, wish.get("least").and_then(|least| least.parse::<u32>().ok())) {
         order.lines.retain(|line| line.count >= least);
@@ -44,11 +48,8 @@ async fn find(State(orders): State<Orders>, Path(id): Path<String>, Query(wish):
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(THREADS)
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build().expect("a runtime");
     measure(|| {
         let orders = Orders::default();
         let total = runtime.block_on(serve(orders.clone()));
@@ -57,7 +58,8 @@ fn main() {
 }
 
 async fn serve(orders: Orders) -> u64 {
-    let application = Router::new().route("/orders/{id}", post(put)).route("/orders/{id}", get(find)).with_state(orders);
+    let application =
+        Router::new().route("/orders/{id}", post(put)).route("/orders/{id}", get(find)).with_state(orders);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let server = tokio::spawn(async move { axum::serve(listener, application).await });

@@ -5,8 +5,8 @@ use fjall::{Database, KeyspaceCreateOptions};
 use std::thread;
 
 const WRITERS: u64 = 2;
-const STEPS: usize = 60_000;
-const KEYS: usize = 30_000;
+const STEPS: usize = 150_000;
+const KEYS: usize = 60_000;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");

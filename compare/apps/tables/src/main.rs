@@ -4,9 +4,9 @@ use allocator::{Checksum, Input, measure};
 use gluesql::gluesql_memory_storage::MemoryStorage;
 use gluesql::prelude::{Glue, Payload};
 
-const CUSTOMERS: usize = 400;
-const ORDERS: usize = 4_000;
-const ROUNDS: usize = 6;
+const CUSTOMERS: usize = 1_500;
+const ORDERS: usize = 20_000;
+const ROUNDS: usize = 8;
 
 fn main() {
     measure(|| {
@@ -14,7 +14,11 @@ fn main() {
         let mut glue = Glue::new(MemoryStorage::default());
         let mut input = Input::new(5);
         run(&mut glue, "CREATE TABLE customer (id INTEGER PRIMARY KEY, name TEXT, city TEXT)", &mut checksum);
-        run(&mut glue, "CREATE TABLE booking (id INTEGER PRIMARY KEY, customer INTEGER, title TEXT, cents INTEGER)", &mut checksum);
+        run(
+            &mut glue,
+            "CREATE TABLE booking (id INTEGER PRIMARY KEY, customer INTEGER, title TEXT, cents INTEGER)",
+            &mut checksum,
+        );
         for id in 0..CUSTOMERS {
             let city = input.choose(&["Oslo", "Lima", "Pune", "Cork", "Bari"]).to_string();
             let statement = format!("INSERT INTO customer VALUES ({id}, '{}', '{city}')", input.words(2));
@@ -22,7 +26,15 @@ fn main() {
         }
         for batch in 0..ORDERS / 20 {
             let rows: Vec<String> = (0..20)
-                .map(|row| format!("({}, {}, '{}', {})", batch * 20 + row, input.below(CUSTOMERS), input.words(3), input.below(9999)))
+                .map(|row| {
+                    format!(
+                        "({}, {}, '{}', {})",
+                        batch * 20 + row,
+                        input.below(CUSTOMERS),
+                        input.words(3),
+                        input.below(9999)
+                    )
+                })
                 .collect();
             run(&mut glue, &format!("INSERT INTO booking VALUES {}", rows.join(", ")), &mut checksum);
         }
@@ -33,7 +45,11 @@ fn main() {
             run(&mut glue, top, &mut checksum);
             let names = "SELECT c.name, b.title FROM customer c JOIN booking b ON b.customer = c.id WHERE b.cents < 900 ORDER BY b.id";
             run(&mut glue, names, &mut checksum);
-            run(&mut glue, &format!("UPDATE booking SET title = title || ' {round}' WHERE cents % 3 = 0"), &mut checksum);
+            run(
+                &mut glue,
+                &format!("UPDATE booking SET title = title || ' {round}' WHERE cents % 3 = 0"),
+                &mut checksum,
+            );
             run(&mut glue, &format!("DELETE FROM booking WHERE id % 50 = {round}"), &mut checksum);
         }
         (checksum.value(), glue)

@@ -6,7 +6,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer, TokenizerBuilder};
 
 const VOCABULARY: usize = 3_000;
-const BYTES: usize = 3_000_000;
+const BYTES: usize = 2_000_000;
 
 fn main() {
     let mut room = BYTES;
@@ -36,7 +36,9 @@ fn main() {
             .build();
         tokenizer.train(&mut trainer, lines.iter()).expect("training succeeds");
         let tokenizer: Tokenizer = tokenizer.into();
-        let encoded = tokenizer.encode_batch(lines.iter().map(String::as_str).collect::<Vec<_>>(), false).expect("text can be encoded");
+        let encoded = tokenizer
+            .encode_batch(lines.iter().map(String::as_str).collect::<Vec<_>>(), false)
+            .expect("text can be encoded");
         encoded.iter().for_each(|line| checksum.add(line.get_ids()));
         (checksum.value(), (tokenizer, encoded))
     });
