@@ -27,7 +27,9 @@ pub fn build(places: &Places, apps: &[App], peer: &Peer, profile: &str, bar: &Pr
     command
         .args(["build", "--locked", "--keep-going", "--message-format=json-render-diagnostics", "--profile", profile])
         .args(["--features", &format!("allocator/{}", peer.name)])
-        .args(apps.iter().flat_map(|app| ["-p", &app.name]))
+        // The whole workspace, so that crates have the same features whichever binaries are wanted.
+        .arg("--workspace")
+        .args(apps.iter().flat_map(|app| ["--bin", &app.name]))
         .current_dir(&places.apps)
         .env("CARGO_TARGET_DIR", &places.build)
         // snmalloc-sys's build by cc (feature build_cc, no cmake needed) forgets NDEBUG and would race with its
