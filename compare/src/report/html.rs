@@ -83,12 +83,13 @@ body { margin: 0; background: var(--back); color: var(--text); font: 16px/1.5 sy
 main { max-width: 1200px; margin: 0 auto; padding: 16px; }
 h1 { font-size: 1.5rem; line-height: 1.2; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 p, li { color: var(--faint); font-size: .9rem; overflow-wrap: anywhere; }
-nav { position: sticky; top: 0; background: var(--back); padding: 8px 0; display: flex; flex-wrap: wrap; gap: 6px; z-index: 1; }
-button { font: inherit; font-size: .85rem; padding: 4px 10px; min-height: 32px; border: 1px solid var(--line); border-radius: 16px;
+nav { position: sticky; top: 0; background: var(--back); padding: 8px 0; display: flex; gap: 6px; z-index: 1;
+  overflow-x: auto; }
+button { flex: none; font: inherit; font-size: .85rem; padding: 4px 10px; min-height: 32px; border: 1px solid var(--line); border-radius: 16px;
   background: none; color: var(--text); cursor: pointer; }
 button[data-name=arenal] { color: var(--own); border-color: var(--own); }
 button.chosen { background: var(--chosen); border-color: var(--chosen); color: var(--back); }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 24px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 24px; }
 figure { margin: 0; } figcaption { font-weight: 600; font-size: .9rem; margin-bottom: 4px; }
 svg { display: block; width: 100%; max-width: 560px; height: auto; font-size: 11px; }
 svg text { fill: var(--text); } svg .tick { fill: var(--faint); font-size: 10px; }
