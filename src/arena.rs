@@ -151,7 +151,6 @@ impl Arena {
     /// No chunk of the arena is used afterwards, and no other thread is inside the arena.
     pub unsafe fn release(&self) {
         if let Some(shared) = self.known() {
-            self.forget_live();
             // SAFETY: the caller's promise.
             unsafe { shared.clear() };
         }

@@ -15,7 +15,7 @@ use crate::heap::local::{Beside, Local};
 use crate::heap::refill::{self, Served};
 use crate::heap::shared::Shared;
 use crate::heap::{large, returns, thread};
-use crate::place::{Place, aligned_size, not_empty};
+use crate::place::{Place, not_empty};
 use crate::slab::chunk::FLOOR;
 use crate::sync::Ordering;
 use crate::system::{self, Account};
@@ -38,7 +38,7 @@ impl Ask {
         matches!(self, Ask::GlobalZeroed | Ask::OwnZeroed)
     }
 
-    fn global(self) -> bool {
+    pub(crate) fn global(self) -> bool {
         matches!(self, Ask::Global | Ask::GlobalZeroed)
     }
 }
@@ -84,7 +84,7 @@ impl Arena {
             Some(class) if slab > self.config.threshold(capacity) => self
                 .shared()
                 .and_then(|shared| refill::allocate_unlisted(shared, class))
-                .map_or(null_mut(), |served| self.mark_live(served.chunk as *mut u8)),
+                .map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, layout, Ask::Own)),
             _ => self.allocate_fast(layout, Ask::Own),
         };
         NonNull::new(block).ok_or(AllocError)
@@ -105,7 +105,7 @@ impl Arena {
     /// # Safety
     /// The block comes from this arena and is not used afterwards.
     pub unsafe fn free(&self, ptr: NonNull<u8>) {
-        self.unmark_live(ptr.as_ptr());
+        self.unseal_unsized(ptr.as_ptr());
         // SAFETY: the caller's promise.
         unsafe { self.deallocate_slow(ptr.as_ptr(), None) }
     }
@@ -116,7 +116,10 @@ impl Arena {
     /// The block comes from this arena and is live.
     pub unsafe fn usable_size(&self, ptr: NonNull<u8>) -> usize {
         match self.known() {
-            Some(shared) if self.contains(ptr.as_ptr()) => returns::check_chunk(shared, ptr.as_ptr() as usize),
+            Some(shared) if self.contains(ptr.as_ptr()) => {
+                let slab = returns::check_block(shared, ptr.as_ptr() as usize);
+                self.give_whole(ptr.as_ptr(), slab)
+            }
             // SAFETY: not the arena's, so a block of the system on its account.
             _ => unsafe { system::usable_size(ptr.as_ptr()) },
         }
@@ -124,11 +127,11 @@ impl Arena {
 
     #[inline(always)]
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
-        if let Some(class) = Class::of(aligned_size(layout)) {
+        if let Some(class) = self.class_for(layout, ask) {
             // Relaxed: a floor seen too high leads to the slow half, which knows.
             let floor = self.floor.load(Ordering::Relaxed);
             if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
-                return self.mark_live(chunk as *mut u8);
+                return self.seal(chunk as *mut u8, layout, ask);
             }
         }
         self.allocate_slow(layout, ask)
@@ -136,13 +139,13 @@ impl Arena {
 
     #[inline(always)]
     pub(crate) fn allocate_zeroed_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
-        if let Some(class) = Class::of(aligned_size(layout)) {
+        if let Some(class) = self.class_for(layout, ask) {
             // Relaxed: as in `allocate_fast`.
             let floor = self.floor.load(Ordering::Relaxed);
             if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
                 // SAFETY: the chunk is ours and holds the layout.
                 unsafe { (chunk as *mut u8).write_bytes(0, layout.size()) };
-                return self.mark_live(chunk as *mut u8);
+                return self.seal(chunk as *mut u8, layout, ask);
             }
         }
         self.allocate_slow(layout, ask)
@@ -152,8 +155,7 @@ impl Arena {
     /// The block comes from this arena, with this layout, and is not used afterwards.
     #[inline(always)]
     pub(crate) unsafe fn deallocate_fast(&self, ptr: *mut u8, layout: Layout) {
-        self.unmark_live(ptr);
-        let class = Class::of(aligned_size(layout));
+        let class = self.unseal(ptr, layout);
         if let Some(class) = class {
             if thread::with_primary(|local| local.chunks(class).push(ptr as usize)) {
                 return;
@@ -187,13 +189,14 @@ impl Arena {
         let Some(shared) = (if ask.global() { self.shared_as_global() } else { self.shared() }) else {
             return null_mut();
         };
-        if let Some(class) = Class::of(aligned_size(layout))
+        if let Some(class) = self.class_for(layout, ask)
             && let Some(local) = thread::find(shared)
             && let Some(served) = self.pop_private(shared, local, class)
         {
             return self.hand_out(served, layout, ask);
         }
-        let served = match self.config.place(layout, shared.map().capacity()) {
+        let capacity = shared.map().capacity();
+        let served = match self.config.place(self.roomy(layout, ask, capacity), capacity) {
             Place::Chunk(class) => refill::allocate(shared, class),
             Place::Unlisted(class) => refill::allocate_unlisted(shared, class),
             Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero()),
@@ -261,7 +264,7 @@ impl Arena {
             // SAFETY: the chunk is ours and holds the layout.
             unsafe { block.write_bytes(0, layout.size()) };
         }
-        self.mark_live(block)
+        self.seal(block, layout, ask)
     }
 
     #[cold]

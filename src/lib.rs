@@ -112,6 +112,11 @@ mod error;
 mod fatal;
 #[cfg(not(loom))]
 mod global;
+#[cfg(all(not(loom), any(debug_assertions, feature = "hardened")))]
+mod hardened;
+#[cfg(all(not(loom), not(any(debug_assertions, feature = "hardened"))))]
+#[path = "hardened/off.rs"]
+mod hardened;
 mod heap;
 #[cfg(not(loom))]
 mod info;

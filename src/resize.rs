@@ -21,7 +21,7 @@ impl Arena {
             && let Some(class) = Class::of(aligned_size(old))
             && class.is_of(aligned(new_size, old.align()))
         {
-            return ptr;
+            return self.reseal(ptr, old, new_size, ask);
         }
         // SAFETY: the caller's promise.
         unsafe { self.resize_small(ptr, old, new_size, ask) }
@@ -37,6 +37,7 @@ impl Arena {
         let Ok(new) = Layout::from_size_align(new_size, old.align()) else { return null_mut() };
         match (Class::of(aligned_size(old)), Class::of(aligned_size(new))) {
             (Some(from), Some(to)) if from != to => {
+                self.check_seal(ptr, old);
                 // SAFETY: the caller's promise.
                 unsafe { self.replace(ptr, old, new, ask) }
             }
@@ -73,6 +74,7 @@ impl Arena {
         let Some(shared) = self.known() else {
             return null_mut();
         };
+        self.check_seal(ptr, old);
         let capacity = shared.map().capacity();
         let target = self.config.place(new, capacity);
         let in_place = (ptr as usize).is_multiple_of(new.align());
@@ -85,19 +87,24 @@ impl Arena {
             }
         } else if in_place {
             match (self.config.place(old, capacity), target) {
-                (Place::Chunk(from), Place::Chunk(to)) if from == to => return ptr,
-                (Place::Unlisted(from), Place::Unlisted(to)) if from == to => return ptr,
-                (Place::Span(from), Place::Span(to)) if large_slab(from) == large_slab(to) => return ptr,
-                (Place::Span(_), Place::Span(size)) => {
+                (Place::Chunk(from), Place::Chunk(to)) if from == to => return self.reseal(ptr, old, new.size(), ask),
+                (Place::Unlisted(from), Place::Unlisted(to)) if from == to => {
+                    return self.reseal(ptr, old, new.size(), ask);
+                }
+                (Place::Span(from), Place::Span(to)) if large_slab(from) == large_slab(to) => {
+                    return self.reseal(ptr, old, new.size(), ask);
+                }
+                (Place::Span(_), Place::Span(_)) => {
+                    let size = aligned_size(self.roomy(new, ask, capacity));
+                    let note = self.set_aside(ptr);
                     if large::resize(shared, ptr as usize, size) {
-                        return ptr;
+                        return self.seal(ptr, new, ask);
                     }
                     let kept = old.size().min(new.size());
-                    self.unmark_live(ptr);
                     if let Some(moved) = large::relocate(shared, ptr as usize, kept, size, new.align()) {
-                        return self.mark_live(moved as *mut u8);
+                        return self.seal(moved as *mut u8, new, ask);
                     }
-                    self.mark_live(ptr);
+                    self.put_back(ptr, note);
                 }
                 _ => {}
             }

@@ -113,14 +113,12 @@ pub(crate) unsafe fn usable_size(block: *mut u8) -> usize {
     unsafe { open(block) }.2
 }
 
-/// Whether the bytes before an address are the header of a system block.
-///
-/// # Safety
-/// They are readable.
-#[cfg(debug_assertions)]
-pub(crate) unsafe fn is_block(block: *mut u8) -> bool {
-    // SAFETY: the caller's promise; unaligned, for the address may be anything.
-    unsafe { block.sub(HEADER).cast::<Header>().read_unaligned().mark == MARK }
+/// Whether the bytes before an address are the header of a system block. The address may be anything.
+#[cfg(any(debug_assertions, feature = "hardened"))]
+pub(crate) fn is_block(address: usize) -> bool {
+    let header = address.wrapping_sub(HEADER);
+    // SAFETY: the bytes are readable, at whatever alignment.
+    crate::os::is_readable(header, HEADER) && unsafe { (header as *const Header).read_unaligned() }.mark == MARK
 }
 
 unsafe fn seal(raw: *mut u8, size: usize, align: usize) -> *mut u8 {

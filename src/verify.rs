@@ -1,4 +1,4 @@
-//! Walkers that check the invariants, and in debug builds the live bits that catch a wrong free.
+//! Walkers that check the invariants.
 
 use crate::arena::Arena;
 use crate::class::Class;
@@ -6,8 +6,6 @@ use crate::heap::shared::Shared;
 use crate::heap::slot::Slot;
 use crate::slab::pool::{Pool, Standing};
 use crate::span::tag;
-#[cfg(debug_assertions)]
-use crate::sync::Ordering;
 
 impl Arena {
     /// Walks all metadata and checks every counting equation and list; for tests.
@@ -65,55 +63,5 @@ fn verify_tags(shared: &Shared, slot: &Slot, unit: usize) {
     for dist in 0..Pool::at(shared.map(), unit).units() {
         let found = shared.map().pool_of(shared.map().tag(unit + dist));
         assert_eq!(found, Some((slot.number(), unit)), "tag of unit {}", unit + dist);
-    }
-}
-
-#[cfg(not(debug_assertions))]
-impl Arena {
-    #[inline(always)]
-    pub(crate) fn mark_live(&self, block: *mut u8) -> *mut u8 {
-        block
-    }
-
-    #[inline(always)]
-    pub(crate) fn unmark_live(&self, _block: *mut u8) {}
-
-    pub(crate) fn forget_live(&self) {}
-}
-
-#[cfg(debug_assertions)]
-impl Arena {
-    /// Notes that a block is in the caller's hands, if it is the arena's.
-    pub(crate) fn mark_live(&self, block: *mut u8) -> *mut u8 {
-        if let Some(shared) = self.known()
-            && shared.map().unit_of(block as usize).is_some()
-            && shared.map().set_live(block as usize, true)
-        {
-            crate::fatal::fatal(format_args!("{block:p} was handed out twice: the arena's lists are corrupt"));
-        }
-        block
-    }
-
-    /// Aborts unless the block is in the caller's hands.
-    pub(crate) fn unmark_live(&self, block: *mut u8) {
-        let Some(shared) = self.known() else { return };
-        if shared.map().unit_of(block as usize).is_none() {
-            // SAFETY: the bytes before a block of the system are its header; any other address is the mistake that is
-            // looked for, and memory before it is most likely readable.
-            if shared.system().load(Ordering::Relaxed) == 0 || !unsafe { crate::system::is_block(block) } {
-                crate::fatal::fatal(format_args!("free of {block:p}: not this arena's memory"));
-            }
-            return;
-        }
-        let size = crate::heap::returns::check_chunk(shared, block as usize);
-        if !shared.map().set_live(block as usize, false) {
-            crate::fatal::fatal(format_args!("free of {block:p}: double free of a chunk of slab {size}"));
-        }
-    }
-
-    pub(crate) fn forget_live(&self) {
-        if let Some(shared) = self.known() {
-            shared.map().clear_live();
-        }
     }
 }

@@ -176,7 +176,7 @@ fn a_thread_outlives_its_arena() {
         drop(arena);
         // One that the survivor never sees, most likely where the last one was.
         let unseen = bounded(8 * MIB);
-        let block = Block::new(&unseen, layout(64, 8), round as u64).expect("memory");
+        let block = Block::new(&unseen, layout(60, 8), round as u64).expect("memory");
         assert_eq!(unseen.info().allocated, 64);
         if round % 100 == 99 {
             others.push((unseen, block));
@@ -221,7 +221,7 @@ fn dropped_while_threads_exit() {
             drop(Arc::into_inner(arena)); // often not the last owner: then an exiting thread is
         }
         let fresh = bounded(8 * MIB); // takes the address while the exits are under way
-        let block = Block::new(&fresh, layout(64, 8), round as u64).expect("memory");
+        let block = Block::new(&fresh, layout(60, 8), round as u64).expect("memory");
         threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
         assert_eq!(fresh.info().allocated, 64, "an exiting thread wrote into another arena");
         block.free(&fresh);

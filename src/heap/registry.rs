@@ -68,6 +68,14 @@ pub(crate) fn with_arenas(visit: impl FnMut(&Shared)) {
     each(visit);
 }
 
+/// As [`with_arenas`], if the lock is free.
+#[cfg(any(debug_assertions, feature = "hardened"))]
+pub(crate) fn try_with_arenas(visit: impl FnMut(&Shared)) {
+    if let Some(_held) = LOCK.try_lock() {
+        each(visit);
+    }
+}
+
 fn each(mut visit: impl FnMut(&Shared)) {
     let mut at = FIRST.load(Ordering::Relaxed);
     while at != 0 {

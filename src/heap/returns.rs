@@ -10,6 +10,7 @@ use super::steal;
 use super::thread;
 use crate::class::Class;
 use crate::fatal::fatal;
+use crate::slab::block::{self, Block, Wrong};
 use crate::slab::pool::Pool;
 use crate::span::tag;
 
@@ -34,13 +35,16 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u6
     let Some((_, pool)) = shared.map().pool_of(tag) else {
         return free_span(shared, freed, unit, tag);
     };
+    if !freed.is_multiple_of(8) {
+        fatal(format_args!("misaligned free of {freed:#x}: chunks begin at multiples of 8"));
+    }
     let local = thread::find(shared);
     if let Some(local) = local
         && local.tag().own_record(tag).is_ok()
     {
         return free_own(shared, local, freed, pool, class);
     }
-    let class = class.unwrap_or_else(|| Pool::at(shared.map(), pool).class());
+    let class = class.unwrap_or_else(|| class_of(shared, freed));
     // A thread that only frees gets a heap for its outbox.
     match local.or_else(|| thread::find_or_attach(shared)) {
         Some(local) => {
@@ -66,7 +70,7 @@ pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
 /// A chunk of a pool of the calling thread's own.
 fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Option<Class>) {
     let pool = Pool::at(shared.map(), unit);
-    let class = class.unwrap_or_else(|| pool.class());
+    let class = class.unwrap_or_else(|| class_of(shared, freed));
     if !local.chunks(class).push(freed) && pool.push(freed) {
         ran_down(shared, local, unit);
     }
@@ -74,7 +78,7 @@ fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Op
 
 fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u64) {
     if tag != tag::LARGE || shared.map().address(unit) as usize != freed {
-        fatal(format_args!("free of {freed:#x}: no live chunk begins there"));
+        check_block(shared, freed);
     }
     shared.with_space(|space| {
         let units = shared.map().record(unit).units.get() as usize;
@@ -83,31 +87,20 @@ fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u64) {
     });
 }
 
-/// Aborts unless a chunk begins at the address: it lies in a pool at a multiple of its slab, and has been carved; or
-/// it is the start of a large span. Returns the bytes that belong to it.
-pub(crate) fn check_chunk(shared: &Shared, address: usize) -> usize {
-    let map = shared.map();
-    let Some(unit) = map.unit_of(address) else {
-        fatal(format_args!("free of {address:#x}: not this arena's memory"));
-    };
-    let tag = map.tag(unit);
-    let Some((_, first)) = map.pool_of(tag) else {
-        if tag != tag::LARGE || map.address(unit) as usize != address {
-            fatal(format_args!("free of {address:#x}: no live chunk begins there"));
-        }
-        return map.record(unit).units.get() as usize * crate::class::UNIT;
-    };
-    let pool = Pool::at(map, first);
-    let offset = address - map.address(first) as usize;
-    let size = pool.class().size();
-    if !offset.is_multiple_of(size) {
-        fatal(format_args!(
-            "free of {address:#x}: inside of a chunk, {} bytes behind its start (slab {size})",
-            offset % size
-        ));
+/// Aborts unless a block begins at the address; bytes that belong to it.
+pub(crate) fn check_block(shared: &Shared, address: usize) -> usize {
+    match block::find(shared.map(), address) {
+        Ok(block) => block.place.slab,
+        Err(wrong) => block::refuse(address, wrong),
     }
-    if offset / size >= pool.carved() as usize {
-        fatal(format_args!("free of {address:#x}: that chunk of slab {size} was never allocated"));
+}
+
+/// The class of a chunk that is freed by its address alone; aborts unless one begins there.
+#[inline]
+fn class_of(shared: &Shared, freed: usize) -> Class {
+    match block::find(shared.map(), freed) {
+        Ok(Block { class: Some(class), .. }) => class,
+        Ok(_) => block::refuse(freed, Wrong::Nothing),
+        Err(wrong) => block::refuse(freed, wrong),
     }
-    size
 }

@@ -57,6 +57,7 @@ impl Shared {
     /// Reserves an arena of at most `capacity` bytes: less if the address space is limited, but at least `least`.
     pub(crate) fn reserve(capacity: usize, least: usize, huge: Huge, primary: bool) -> Option<NonNull<Shared>> {
         static UIDS: AtomicU64 = AtomicU64::new(1);
+        crate::hardened::key::draw();
         let map = reserve_map(capacity, least)?;
         let shared = map.head().cast::<Shared>();
         // SAFETY: the map keeps room for a `Shared`, page-aligned, committed, and not yet known to anybody else.

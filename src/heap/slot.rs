@@ -208,6 +208,7 @@ impl Slot {
     pub(crate) fn look(&self, shared: &Shared, unit: usize) {
         let map = shared.map();
         let pool = Pool::at(map, unit);
+        pool.check_counts(map.address(unit) as usize);
         if pool.is_empty() && !pool.remote().announced() {
             self.retire(shared, unit, self.local().is_some());
         } else {

@@ -8,6 +8,11 @@ mod linux;
 #[cfg(not(loom))]
 pub(crate) use linux::*;
 
+#[cfg(all(not(loom), any(debug_assertions, feature = "hardened")))]
+mod linux_guard;
+#[cfg(all(not(loom), any(debug_assertions, feature = "hardened")))]
+pub(crate) use linux_guard::*;
+
 #[cfg(loom)]
 mod model;
 #[cfg(loom)]

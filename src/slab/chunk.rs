@@ -3,6 +3,7 @@
 //! A list ends in a value below [`FLOOR`], see [`mark`](super::mark).
 
 pub(crate) use super::mark::{END, FLOOR, OWED};
+use crate::hardened::link;
 use crate::sync::{AtomicUsize, Ordering};
 
 #[inline(always)]
@@ -15,14 +16,14 @@ fn word<'a>(chunk: usize) -> &'a AtomicUsize {
 #[inline(always)]
 pub(crate) fn next(chunk: usize) -> usize {
     // Relaxed: a list changes hands under a lock or by an acquiring swap; racing readers check what they get.
-    word(chunk).load(Ordering::Relaxed)
+    link::decode(chunk, word(chunk).load(Ordering::Relaxed))
 }
 
 /// Links `chunk` to `next`.
 #[inline(always)]
 pub(crate) fn link(chunk: usize, next: usize) {
     // Relaxed: as above.
-    word(chunk).store(next, Ordering::Relaxed)
+    word(chunk).store(link::encode(chunk, next), Ordering::Relaxed)
 }
 
 /// Number of chunks of a list, all of which lie in `range` at multiples of `size`, and its end mark; `None` if it leaves
@@ -34,7 +35,8 @@ pub(crate) fn survey(head: usize, range: core::ops::Range<usize>, size: usize, m
             return None;
         }
         seen += 1;
-        at = next(at);
+        // Relaxed: as in `next`.
+        at = link::try_decode(at, word(at).load(Ordering::Relaxed))?;
     }
     Some((seen, at))
 }

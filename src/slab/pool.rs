@@ -17,9 +17,11 @@
 //!
 //! - `carved = callers' hands and other threads' + the thread's list + (CURRENT - countdown)`
 
+use super::block::In;
 use super::chunk;
 use super::remote::{Remote, Returned};
 use crate::class::{Class, UNIT_SHIFT};
+use crate::fatal::fatal;
 use crate::span::map::{Map, RECORD, Record};
 use crate::sync::{AtomicU32, AtomicUsize, Cell32, Ordering};
 
@@ -146,6 +148,15 @@ impl Pool {
     pub(crate) fn ran_down(&self) -> bool {
         // Relaxed: the caller is the only one who counts it down.
         self.countdown.load(Ordering::Relaxed) == 0
+    }
+
+    /// Aborts where more chunks came back than were handed out; the pool is not current.
+    pub(crate) fn check_counts(&self, base: usize) {
+        let (returned, live, carved) = (self.remote.count(), self.live(), self.carved.get());
+        if returned > live || live > carved {
+            let slab = self.class().size();
+            fatal(format_args!("double free: more chunks came back than were allocated {}", In { slab, pool: base }));
+        }
     }
 
     /// Whether no chunk is in anybody's hands; the pool is not current. Stays so, for nobody could free or allocate.

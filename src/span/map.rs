@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start                                                                      base (2 MiB-aligned)
-//! | head | heaps: slots × slot size | tags: 8 B/unit | records: 128 B/unit | dirty bits | … | units …            |
+//! | head | heaps: slots × slot size | tags: 8 B/unit | records: 128 B/unit | dirty bits | notes … | units …            |
 //! ```
 //!
 //! All metadata is out of band and found by arithmetic from the address; nothing is stored in the units themselves
@@ -12,15 +12,12 @@ use core::ptr::NonNull;
 
 use super::tag;
 use crate::class::{MAX_ALIGN, UNIT, UNIT_SHIFT};
+use crate::hardened::live::Notes;
 use crate::os;
 use crate::sync::{AtomicU64, Cell32, Ordering};
 
 /// Bytes of metadata per unit: two cache lines, see [`Record`].
 pub(crate) const RECORD: usize = 128;
-
-/// Bytes of live bits per unit in debug builds: a bit for every 8 bytes.
-#[cfg(debug_assertions)]
-const LIVE: usize = crate::class::UNIT / 64;
 
 /// Start of every unit's metadata record; meaningful in the first and last unit of a free span and in the first of
 /// any other. Protected by the lock of [`Space`](super::space::Space) while the span is free, else by the span's owner.
@@ -44,8 +41,7 @@ pub(crate) struct Map {
     tags: *const AtomicU64,
     records: *mut u8,
     dirty: *const AtomicU64,
-    #[cfg(debug_assertions)]
-    live: *const AtomicU64,
+    notes: Notes,
     base: *mut u8,
     units: usize,
 }
@@ -56,8 +52,6 @@ struct Plan {
     tags: usize,
     records: usize,
     dirty: usize,
-    #[cfg(debug_assertions)]
-    live: usize,
     metadata: usize,
     slots: u32,
 }
@@ -71,18 +65,7 @@ impl Plan {
         let records = tags + line(units * size_of::<u64>());
         let dirty = records + units * RECORD;
         let end = dirty + units.div_ceil(64) * 8;
-        #[cfg(debug_assertions)]
-        let (live, end) = (end, end + units * LIVE);
-        Plan {
-            heaps,
-            tags,
-            records,
-            dirty,
-            #[cfg(debug_assertions)]
-            live,
-            metadata: end.next_multiple_of(os::page_size()),
-            slots,
-        }
+        Plan { heaps, tags, records, dirty, metadata: end.next_multiple_of(os::page_size()), slots }
     }
 }
 
@@ -93,7 +76,9 @@ impl Map {
         debug_assert!(slot.is_multiple_of(RECORD));
         let plan = Plan::new(units, head, slot);
         let page = os::page_size();
-        let bytes = (plan.metadata + MAX_ALIGN + (units << UNIT_SHIFT)).next_multiple_of(page);
+        // The notes get their memory with the units they are about.
+        let metadata = plan.metadata + Notes::bytes(units);
+        let bytes = (metadata + MAX_ALIGN + (units << UNIT_SHIFT)).next_multiple_of(page);
         let start = os::reserve(bytes)?.as_ptr();
         // SAFETY: the metadata is the first part of the reservation just made.
         if !unsafe { os::commit(start, plan.metadata) } {
@@ -102,7 +87,7 @@ impl Map {
             return None;
         }
         let at = |offset: usize| start.wrapping_add(offset);
-        let base = at((start as usize + plan.metadata).next_multiple_of(MAX_ALIGN) - start as usize);
+        let base = at((start as usize + metadata).next_multiple_of(MAX_ALIGN) - start as usize);
         Some(Map {
             start,
             bytes,
@@ -112,8 +97,7 @@ impl Map {
             tags: at(plan.tags).cast(),
             records: at(plan.records),
             dirty: at(plan.dirty).cast(),
-            #[cfg(debug_assertions)]
-            live: at(plan.live).cast(),
+            notes: Notes::new(at(plan.metadata)),
             base,
             units,
         })
@@ -136,6 +120,10 @@ impl Map {
 
     pub(crate) fn base(&self) -> *mut u8 {
         self.base
+    }
+
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes
     }
 
     /// Units of the whole arena.
@@ -297,30 +285,5 @@ impl Map {
     /// Bytes of the units.
     pub(crate) fn capacity(&self) -> usize {
         self.units * UNIT
-    }
-}
-
-#[cfg(debug_assertions)]
-impl Map {
-    /// Notes whether the chunk at an address of the arena is in the caller's hands; returns what was noted before.
-    pub(crate) fn set_live(&self, address: usize, live: bool) -> bool {
-        let bit = (address - self.base as usize) / 8;
-        // SAFETY: `reserve` committed a bit for every 8 bytes of the units.
-        let word = unsafe { &*self.live.add(bit / 64) };
-        let mask = 1 << (bit % 64);
-        // Relaxed: a chunk is handed over in order, and so are the notes on it.
-        let old = if live { word.fetch_or(mask, Ordering::Relaxed) } else { word.fetch_and(!mask, Ordering::Relaxed) };
-        old & mask != 0
-    }
-
-    /// Forgets all notes of [`Map::set_live`].
-    pub(crate) fn clear_live(&self) {
-        for word in 0..self.units * LIVE / 8 {
-            // SAFETY: as in `set_live`.
-            let word = unsafe { &*self.live.add(word) };
-            if word.load(Ordering::Relaxed) != 0 {
-                word.store(0, Ordering::Relaxed);
-            }
-        }
     }
 }

@@ -180,6 +180,7 @@ impl Space {
         self.frontier = 0;
         self.taken = 0;
         self.dirty -= trim_range(map, 0, self.committed);
+        map.notes().forget(self.committed);
     }
 
     /// Calls `visit(unit, tag, units)` for every span below the frontier, in address order.
@@ -275,7 +276,7 @@ impl Space {
         let bytes = ((end - self.committed) * UNIT).next_multiple_of(os::page_size());
         let start = map.address(self.committed);
         // SAFETY: the units from `committed` to `limit` are reserved and not in use.
-        if !unsafe { os::commit(start, bytes) } {
+        if !unsafe { os::commit(start, bytes) && map.notes().commit(self.committed, end) } {
             return false;
         }
         if let Huge::From(from) = self.huge

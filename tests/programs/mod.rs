@@ -11,13 +11,19 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// `cargo <verb>` for the program `misuse`, in a package `package` of its own.
+#[allow(dead_code)] // every test binary uses its own part
 pub(crate) fn cargo(package: &str, verb: &str) -> Command {
+    cargo_with(package, "misuse", &[], verb)
+}
+
+/// `cargo <verb>` for a program of this folder, in a package of its own, with these features of the crate.
+pub(crate) fn cargo_with(package: &str, program: &str, features: &[&str], verb: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs").join(package);
     fs::create_dir_all(&dir).expect("a writable target directory");
-    let source = root.join("tests/programs/misuse/main.rs");
+    let source = root.join("tests/programs").join(program).join("main.rs");
     let manifest = format!(
-        "[package]\nname = {package:?}\nedition = \"2024\"\n[workspace]\n[dependencies]\narenal = {{ path = {root:?} }}\n\
+        "[package]\nname = {package:?}\nedition = \"2024\"\n[workspace]\n[dependencies]\narenal = {{ path = {root:?}, features = {features:?} }}\n\
          [[bin]]\nname = {package:?}\npath = {source:?}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).expect("a writable target directory");

@@ -1,0 +1,272 @@
+//! The checks of the feature `hardened`, and of all debug builds: whatever is handed back must be what was handed out.
+//!
+//! | file       | noun                                                                |
+//! |------------|---------------------------------------------------------------------|
+//! | [`key`]    | the process's secret                                                |
+//! | [`link`]   | links of free chunks, encoded                                       |
+//! | [`live`]   | notes on blocks: in the caller's hands or not, and their slack      |
+//! | [`canary`] | the bytes behind a block's end                                      |
+//! | [`report`] | the line that is said before the process ends                       |
+//!
+//! The entries call this file at every way in and out, `slab::chunk` the links. Without the feature `off.rs` stands in
+//! its place, whose calls are empty.
+//!
+//! With the feature, a layout that fills its slab is served from the next one if it comes through `GlobalAlloc`, so that
+//! there is room for a canary. The arena's own calls promise a certain slab and have a canary where that leaves room.
+
+mod canary;
+pub(crate) mod key;
+pub(crate) mod link;
+pub(crate) mod live;
+mod report;
+
+use core::alloc::Layout;
+use core::sync::atomic::AtomicU8;
+
+use crate::arena::Arena;
+use crate::class::{Class, large_slab};
+use crate::entry::Ask;
+use crate::heap::shared::Shared;
+use crate::place::{Place, aligned_size};
+use crate::slab::block::{Block, In, Wrong, find};
+use crate::span::map::Map;
+use crate::sync::Ordering;
+use crate::system;
+
+/// The slab that is promised for a layout.
+#[inline(always)]
+fn promised(layout: Layout) -> usize {
+    let size = aligned_size(layout);
+    match Class::of(size) {
+        Some(class) => class.size(),
+        None => large_slab(size).unwrap_or(size),
+    }
+}
+
+/// The layout, with a byte more where it fills its slab and may have the next.
+#[inline(always)]
+fn roomy(layout: Layout, ask: Ask) -> Layout {
+    let (size, align) = (layout.size(), layout.align());
+    // Larger alignments round the byte up to more than an eighth.
+    let cheap = align <= SMALL_ALIGN || align <= size / 8;
+    if cfg!(feature = "hardened") && ask.global() && cheap && promised(layout) == size {
+        Layout::from_size_align(size + 1, align).unwrap_or(layout)
+    } else {
+        layout
+    }
+}
+
+/// Alignments up to here always leave room for a canary.
+const SMALL_ALIGN: usize = 16;
+
+/// The note on a block.
+#[inline(always)]
+fn note_on<'a>(map: &Map, block: &Block) -> &'a AtomicU8 {
+    map.notes().at(block.unit, block.index)
+}
+
+/// Bytes that the caller has of a block, by the note; `None`: all of the slab, which it was told. Aborts unless the
+/// block is live and nothing was written past its end.
+///
+/// # Safety
+/// The block begins at the address.
+#[inline(always)]
+unsafe fn check(address: usize, note: u8, place: In) -> Option<usize> {
+    let slack = match note {
+        live::FREE => report::double_free(address, place),
+        live::GIVEN => return None,
+        // SAFETY: the block is live, and long enough for so long a slack.
+        live::LONG | live::ROOMY => match unsafe { canary::slack_told(address, place.slab) } {
+            Some(slack) => slack,
+            None => report::long_overflow(address, place),
+        },
+        short => short as usize - 1,
+    };
+    let size = place.slab - slack;
+    // SAFETY: the block is live.
+    if !unsafe { canary::is_intact(address, size, place.slab, note >= live::ROOMY) } {
+        report::overflow(address, size, place);
+    }
+    Some(size)
+}
+
+/// Aborts unless the caller's layout is that of a block of so many bytes, see [`check`].
+#[inline(always)]
+fn check_layout(address: usize, layout: Layout, held: Option<usize>, place: In) {
+    let fits = match held {
+        Some(size) => size == layout.size() && address.is_multiple_of(layout.align()),
+        None => layout.size() <= place.slab,
+    };
+    if !fits {
+        report::wrong_layout(address, layout, held.unwrap_or(place.slab), place);
+    }
+}
+
+/// Notes that a block holds so many bytes of the caller's, and marks their end.
+///
+/// # Safety
+/// The block begins at the address, and is in the arena's or the caller's hands alone.
+#[inline(always)]
+unsafe fn write_seal(address: usize, layout: Layout, ask: Ask, note: &AtomicU8, slab: usize) {
+    let size = layout.size();
+    let kind = if ask.global() && slab > promised(layout) { live::ROOMY } else { live::note(slab - size) };
+    // Relaxed: see `live::take`.
+    note.store(kind, Ordering::Relaxed);
+    // SAFETY: the caller's promise.
+    unsafe { canary::write(address, size, slab, kind >= live::ROOMY) };
+}
+
+impl Arena {
+    /// The class whose list serves a layout.
+    #[inline(always)]
+    pub(crate) fn class_for(&self, layout: Layout, ask: Ask) -> Option<Class> {
+        Class::of(aligned_size(roomy(layout, ask)))
+    }
+
+    /// The layout to be placed when this one is asked for.
+    pub(crate) fn roomy(&self, layout: Layout, ask: Ask, capacity: usize) -> Layout {
+        let with_room = roomy(layout, ask);
+        match self.config.place(with_room, capacity) {
+            Place::System | Place::None => layout,
+            _ => with_room,
+        }
+    }
+
+    /// Notes that a block goes into the caller's hands, if it is the arena's.
+    #[inline(never)]
+    pub(crate) fn seal(&self, block: *mut u8, layout: Layout, ask: Ask) -> *mut u8 {
+        let Some(shared) = self.known() else { return block };
+        let (map, address) = (shared.map(), block as usize);
+        match find(map, address) {
+            Ok(found) if layout.size() <= found.place.slab => {
+                let note = note_on(map, &found);
+                // Relaxed: see `live::take`.
+                if note.load(Ordering::Relaxed) != live::FREE {
+                    report::handed_out_twice(address, found.place);
+                }
+                // SAFETY: the block begins there, and was free.
+                unsafe { write_seal(address, layout, ask, note, found.place.slab) };
+            }
+            // A block of the system, or null.
+            Err(Wrong::Outside) => {}
+            _ => report::leads_astray(address),
+        }
+        block
+    }
+
+    /// Takes a block out of the caller's hands, or aborts; the class of its pool.
+    #[inline(never)]
+    pub(crate) fn unseal(&self, block: *mut u8, layout: Layout) -> Option<Class> {
+        self.take(block as usize, Some(layout))
+    }
+
+    /// As [`Arena::unseal`] where only the address is known.
+    pub(crate) fn unseal_unsized(&self, block: *mut u8) {
+        self.take(block as usize, None);
+    }
+
+    #[inline(always)]
+    fn take(&self, address: usize, layout: Option<Layout>) -> Option<Class> {
+        let shared = self.known()?;
+        let map = shared.map();
+        match find(map, address) {
+            Ok(found) => {
+                // SAFETY: the block begins there.
+                let held = unsafe { check(address, live::take(note_on(map, &found)), found.place) };
+                if let Some(layout) = layout {
+                    check_layout(address, layout, held, found.place);
+                }
+                found.class
+            }
+            Err(wrong) => {
+                check_system(shared, address, layout, wrong);
+                None
+            }
+        }
+    }
+
+    /// Aborts unless the block is in the caller's hands, with this layout and nothing written past its end.
+    #[inline(never)]
+    pub(crate) fn check_seal(&self, block: *mut u8, layout: Layout) {
+        let Some(shared) = self.known() else { return };
+        let (map, address) = (shared.map(), block as usize);
+        match find(map, address) {
+            Ok(found) => {
+                // SAFETY: the block begins there.
+                // Relaxed: see `live::take`.
+                let held = unsafe { check(address, note_on(map, &found).load(Ordering::Relaxed), found.place) };
+                check_layout(address, layout, held, found.place);
+            }
+            Err(wrong) => check_system(shared, address, Some(layout), wrong),
+        }
+    }
+
+    /// Takes a block out of the caller's hands that has been checked; see [`Arena::put_back`].
+    pub(crate) fn set_aside(&self, block: *mut u8) -> u8 {
+        self.note_of(block).map_or(live::FREE, live::take)
+    }
+
+    /// The block is the caller's again, as it was.
+    pub(crate) fn put_back(&self, block: *mut u8, note: u8) {
+        if let Some(place) = self.note_of(block) {
+            place.store(note, Ordering::Relaxed);
+        }
+    }
+
+    fn note_of(&self, block: *mut u8) -> Option<&AtomicU8> {
+        let map = self.known()?.map();
+        find(map, block as usize).ok().map(|found| note_on(map, &found))
+    }
+
+    /// As [`Arena::check_seal`], and notes the new size of a block that stays where it is.
+    #[inline(never)]
+    pub(crate) fn reseal(&self, block: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
+        self.check_seal(block, old);
+        if let Some(shared) = self.known()
+            && let Ok(found) = find(shared.map(), block as usize)
+            && let Ok(new) = Layout::from_size_align(new_size, old.align())
+        {
+            // SAFETY: the block begins there, and is the caller's.
+            unsafe { write_seal(block as usize, new, ask, note_on(shared.map(), &found), found.place.slab) };
+        }
+        block
+    }
+
+    /// The caller learns how many bytes its block of a slab has, and may use them all from now on. Of a slab larger than
+    /// the promised one it is told the promised one.
+    pub(crate) fn give_whole(&self, block: *mut u8, slab: usize) -> usize {
+        let Some(note) = self.note_of(block) else { return slab };
+        let (address, known) = (block as usize, note.load(Ordering::Relaxed));
+        // SAFETY: the block begins there.
+        let held = unsafe { check(address, known, In { slab, pool: address }) };
+        if known != live::ROOMY {
+            note.store(live::GIVEN, Ordering::Relaxed);
+            return slab;
+        }
+        let held = held.unwrap_or(slab);
+        let told = Layout::from_size_align(held, 1).map_or(held, promised);
+        if told > held {
+            // The canary is in the way.
+            note.store(live::GIVEN, Ordering::Relaxed);
+        }
+        told
+    }
+}
+
+/// Aborts unless the address, which is no block of the arena's, is one of the system's on its account.
+#[cold]
+#[inline(never)]
+fn check_system(shared: &Shared, address: usize, layout: Option<Layout>, wrong: Wrong) {
+    // Relaxed: a block in the caller's hands was counted before.
+    let none = shared.system().load(Ordering::Relaxed) == 0;
+    if !matches!(wrong, Wrong::Outside) || none || !system::is_block(address) {
+        report::wrong_address(address, wrong);
+    }
+    // SAFETY: it is a block.
+    let held = unsafe { system::usable_size(address as *mut u8) };
+    if let Some(layout) = layout
+        && layout.size() != held
+    {
+        report::wrong_system_layout(address, layout, held);
+    }
+}
