@@ -149,7 +149,7 @@ fn a_thread_outlives_its_arena() {
         for arena in jobs {
             let mut rng = Rng::new(used);
             let blocks: Vec<Block> = (0..100)
-                .map(|_| Block::new(&arena, layout(rng.size(2 * KIB), 8), rng.word()).expect("memory"))
+                .map(|_| Block::new(&arena, layout(rng.size(2 * KIB) | 1, 8), rng.word()).expect("memory"))
                 .collect();
             let live: usize = blocks.iter().map(|block| block.usable(&arena)).sum();
             assert_eq!(arena.info().allocated, live, "arena {used} began empty");
