@@ -84,7 +84,7 @@ impl Arena {
             Some(class) if slab > self.config.threshold(capacity) => self
                 .shared()
                 .and_then(|shared| refill::allocate_unlisted(shared, class))
-                .map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, layout, Ask::Own)),
+                .map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, slab)),
             _ => self.allocate_fast(layout, Ask::Own),
         };
         NonNull::new(block).ok_or(AllocError)
@@ -117,8 +117,8 @@ impl Arena {
     pub unsafe fn usable_size(&self, ptr: NonNull<u8>) -> usize {
         match self.known() {
             Some(shared) if self.contains(ptr.as_ptr()) => {
-                let slab = returns::check_block(shared, ptr.as_ptr() as usize);
-                self.give_whole(ptr.as_ptr(), slab)
+                self.give_whole(ptr.as_ptr());
+                returns::check_block(shared, ptr.as_ptr() as usize)
             }
             // SAFETY: not the arena's, so a block of the system on its account.
             _ => unsafe { system::usable_size(ptr.as_ptr()) },
@@ -131,7 +131,7 @@ impl Arena {
             // Relaxed: a floor seen too high leads to the slow half, which knows.
             let floor = self.floor.load(Ordering::Relaxed);
             if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
-                return self.seal(chunk as *mut u8, layout, ask);
+                return self.seal(chunk as *mut u8, layout.size());
             }
         }
         self.allocate_slow(layout, ask)
@@ -145,7 +145,7 @@ impl Arena {
             if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
                 // SAFETY: the chunk is ours and holds the layout.
                 unsafe { (chunk as *mut u8).write_bytes(0, layout.size()) };
-                return self.seal(chunk as *mut u8, layout, ask);
+                return self.seal(chunk as *mut u8, layout.size());
             }
         }
         self.allocate_slow(layout, ask)
@@ -264,7 +264,7 @@ impl Arena {
             // SAFETY: the chunk is ours and holds the layout.
             unsafe { block.write_bytes(0, layout.size()) };
         }
-        self.seal(block, layout, ask)
+        self.seal(block, layout.size())
     }
 
     #[cold]

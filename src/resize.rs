@@ -21,7 +21,7 @@ impl Arena {
             && let Some(class) = Class::of(aligned_size(old))
             && class.is_of(aligned(new_size, old.align()))
         {
-            return self.reseal(ptr, old, new_size, ask);
+            return self.reseal(ptr, old, new_size);
         }
         // SAFETY: the caller's promise.
         unsafe { self.resize_small(ptr, old, new_size, ask) }
@@ -87,22 +87,22 @@ impl Arena {
             }
         } else if in_place {
             match (self.config.place(old, capacity), target) {
-                (Place::Chunk(from), Place::Chunk(to)) if from == to => return self.reseal(ptr, old, new.size(), ask),
+                (Place::Chunk(from), Place::Chunk(to)) if from == to => return self.reseal(ptr, old, new.size()),
                 (Place::Unlisted(from), Place::Unlisted(to)) if from == to => {
-                    return self.reseal(ptr, old, new.size(), ask);
+                    return self.reseal(ptr, old, new.size());
                 }
                 (Place::Span(from), Place::Span(to)) if large_slab(from) == large_slab(to) => {
-                    return self.reseal(ptr, old, new.size(), ask);
+                    return self.reseal(ptr, old, new.size());
                 }
                 (Place::Span(_), Place::Span(_)) => {
                     let size = aligned_size(self.roomy(new, ask, capacity));
                     let note = self.set_aside(ptr);
                     if large::resize(shared, ptr as usize, size) {
-                        return self.seal(ptr, new, ask);
+                        return self.seal(ptr, new.size());
                     }
                     let kept = old.size().min(new.size());
                     if let Some(moved) = large::relocate(shared, ptr as usize, kept, size, new.align()) {
-                        return self.seal(moved as *mut u8, new, ask);
+                        return self.seal(moved as *mut u8, new.size());
                     }
                     self.put_back(ptr, note);
                 }

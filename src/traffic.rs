@@ -8,7 +8,7 @@ use crate::sync::counted::exchanges;
 /// The first to be used as a global allocator, hence the primary one of this process.
 static ARENA: Arena = Arena::new(256 << 20);
 
-const LAYOUT: Layout = Layout::new::<[u64; 8]>();
+const LAYOUT: Layout = Layout::new::<[u8; 60]>();
 const CHUNKS: usize = 10_000;
 
 fn allocate() -> *mut u8 {

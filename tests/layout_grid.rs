@@ -18,7 +18,9 @@ fn check_block(arena: &Arena, block: &Block) {
     }
     match arena.slab_for(layout) {
         Some(slab) => {
-            assert_eq!(slab, usable, "{layout:?}");
+            // Hardened, `GlobalAlloc` takes the next slab where a layout fills its own.
+            let exact = !cfg!(feature = "hardened");
+            assert!(slab == usable || (!exact && slab < usable), "{layout:?}: {usable} instead of {slab}");
             assert!(block.inside(arena), "{layout:?} has a slab but lies outside");
         }
         None => assert!(!block.inside(arena), "{layout:?} has no slab but lies inside"),

@@ -5,7 +5,6 @@
 //! |-----------|------------------------------------------------------------------------------|
 //! | 0         | free, or not carved yet                                                      |
 //! | 1 + slack | live; so many bytes of its slab are behind its end, up to [`LONGEST_NOTED`]  |
-//! | 253       | live, in a larger slab than was promised; the slack stands at the slab's end |
 //! | 254       | live; the slack stands at the slab's end                                     |
 //! | 255       | live; the caller was told the slab's size and may use all of it              |
 //!
@@ -23,7 +22,6 @@ use crate::sync::Ordering;
 const ROW: usize = UNIT / 8;
 
 pub(super) const FREE: u8 = 0;
-pub(super) const ROOMY: u8 = 253;
 pub(super) const LONG: u8 = 254;
 pub(super) const GIVEN: u8 = 255;
 
@@ -87,4 +85,4 @@ pub(super) fn take(note: &AtomicU8) -> u8 {
     note.swap(FREE, Ordering::Relaxed)
 }
 
-const _: () = assert!(note(LONGEST_NOTED) < ROOMY && note(0) != FREE);
+const _: () = assert!(note(LONGEST_NOTED) < LONG && note(0) != FREE);

@@ -33,23 +33,17 @@ use crate::span::map::Map;
 use crate::sync::Ordering;
 use crate::system;
 
-/// The slab that is promised for a layout.
-#[inline(always)]
-fn promised(layout: Layout) -> usize {
-    let size = aligned_size(layout);
-    match Class::of(size) {
-        Some(class) => class.size(),
-        None => large_slab(size).unwrap_or(size),
-    }
-}
-
 /// The layout, with a byte more where it fills its slab and may have the next.
 #[inline(always)]
 fn roomy(layout: Layout, ask: Ask) -> Layout {
     let (size, align) = (layout.size(), layout.align());
+    let full = match Class::of(aligned_size(layout)) {
+        Some(class) => class.size() == size,
+        None => large_slab(size) == Some(size),
+    };
     // Larger alignments round the byte up to more than an eighth.
     let cheap = align <= SMALL_ALIGN || align <= size / 8;
-    if cfg!(feature = "hardened") && ask.global() && cheap && promised(layout) == size {
+    if cfg!(feature = "hardened") && ask.global() && full && cheap {
         Layout::from_size_align(size + 1, align).unwrap_or(layout)
     } else {
         layout
@@ -76,7 +70,7 @@ unsafe fn check(address: usize, note: u8, place: In) -> Option<usize> {
         live::FREE => report::double_free(address, place),
         live::GIVEN => return None,
         // SAFETY: the block is live, and long enough for so long a slack.
-        live::LONG | live::ROOMY => match unsafe { canary::slack_told(address, place.slab) } {
+        live::LONG => match unsafe { canary::long_slack(address, place.slab) } {
             Some(slack) => slack,
             None => report::long_overflow(address, place),
         },
@@ -84,7 +78,7 @@ unsafe fn check(address: usize, note: u8, place: In) -> Option<usize> {
     };
     let size = place.slab - slack;
     // SAFETY: the block is live.
-    if !unsafe { canary::is_intact(address, size, place.slab, note >= live::ROOMY) } {
+    if !unsafe { canary::is_intact(address, size, place.slab) } {
         report::overflow(address, size, place);
     }
     Some(size)
@@ -107,13 +101,11 @@ fn check_layout(address: usize, layout: Layout, held: Option<usize>, place: In) 
 /// # Safety
 /// The block begins at the address, and is in the arena's or the caller's hands alone.
 #[inline(always)]
-unsafe fn write_seal(address: usize, layout: Layout, ask: Ask, note: &AtomicU8, slab: usize) {
-    let size = layout.size();
-    let kind = if ask.global() && slab > promised(layout) { live::ROOMY } else { live::note(slab - size) };
+unsafe fn write_seal(address: usize, size: usize, note: &AtomicU8, slab: usize) {
     // Relaxed: see `live::take`.
-    note.store(kind, Ordering::Relaxed);
+    note.store(live::note(slab - size), Ordering::Relaxed);
     // SAFETY: the caller's promise.
-    unsafe { canary::write(address, size, slab, kind >= live::ROOMY) };
+    unsafe { canary::write(address, size, slab) };
 }
 
 impl Arena {
@@ -134,18 +126,18 @@ impl Arena {
 
     /// Notes that a block goes into the caller's hands, if it is the arena's.
     #[inline(never)]
-    pub(crate) fn seal(&self, block: *mut u8, layout: Layout, ask: Ask) -> *mut u8 {
+    pub(crate) fn seal(&self, block: *mut u8, size: usize) -> *mut u8 {
         let Some(shared) = self.known() else { return block };
         let (map, address) = (shared.map(), block as usize);
         match find(map, address) {
-            Ok(found) if layout.size() <= found.place.slab => {
+            Ok(found) if size <= found.place.slab => {
                 let note = note_on(map, &found);
                 // Relaxed: see `live::take`.
                 if note.load(Ordering::Relaxed) != live::FREE {
                     report::handed_out_twice(address, found.place);
                 }
                 // SAFETY: the block begins there, and was free.
-                unsafe { write_seal(address, layout, ask, note, found.place.slab) };
+                unsafe { write_seal(address, size, note, found.place.slab) };
             }
             // A block of the system, or null.
             Err(Wrong::Outside) => {}
@@ -220,36 +212,28 @@ impl Arena {
 
     /// As [`Arena::check_seal`], and notes the new size of a block that stays where it is.
     #[inline(never)]
-    pub(crate) fn reseal(&self, block: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
+    pub(crate) fn reseal(&self, block: *mut u8, old: Layout, new_size: usize) -> *mut u8 {
         self.check_seal(block, old);
         if let Some(shared) = self.known()
             && let Ok(found) = find(shared.map(), block as usize)
-            && let Ok(new) = Layout::from_size_align(new_size, old.align())
         {
             // SAFETY: the block begins there, and is the caller's.
-            unsafe { write_seal(block as usize, new, ask, note_on(shared.map(), &found), found.place.slab) };
+            unsafe { write_seal(block as usize, new_size, note_on(shared.map(), &found), found.place.slab) };
         }
         block
     }
 
-    /// The caller learns how many bytes its block of a slab has, and may use them all from now on. Of a slab larger than
-    /// the promised one it is told the promised one.
-    pub(crate) fn give_whole(&self, block: *mut u8, slab: usize) -> usize {
-        let Some(note) = self.note_of(block) else { return slab };
-        let (address, known) = (block as usize, note.load(Ordering::Relaxed));
-        // SAFETY: the block begins there.
-        let held = unsafe { check(address, known, In { slab, pool: address }) };
-        if known != live::ROOMY {
-            note.store(live::GIVEN, Ordering::Relaxed);
-            return slab;
-        }
-        let held = held.unwrap_or(slab);
-        let told = Layout::from_size_align(held, 1).map_or(held, promised);
-        if told > held {
-            // The canary is in the way.
+    /// The caller learns how many bytes its block has: from now on it may use them all.
+    pub(crate) fn give_whole(&self, block: *mut u8) {
+        if let Some(shared) = self.known()
+            && let Ok(found) = find(shared.map(), block as usize)
+        {
+            let note = note_on(shared.map(), &found);
+            // Relaxed: see `live::take`.
+            // SAFETY: the block begins there.
+            unsafe { check(block as usize, note.load(Ordering::Relaxed), found.place) };
             note.store(live::GIVEN, Ordering::Relaxed);
         }
-        told
     }
 }
 

@@ -19,7 +19,7 @@ impl Arena {
     }
 
     #[inline(always)]
-    pub(crate) fn seal(&self, block: *mut u8, _layout: Layout, _ask: Ask) -> *mut u8 {
+    pub(crate) fn seal(&self, block: *mut u8, _size: usize) -> *mut u8 {
         block
     }
 
@@ -41,14 +41,12 @@ impl Arena {
     pub(crate) fn put_back(&self, _block: *mut u8, _note: ()) {}
 
     #[inline(always)]
-    pub(crate) fn reseal(&self, block: *mut u8, _old: Layout, _new_size: usize, _ask: Ask) -> *mut u8 {
+    pub(crate) fn reseal(&self, block: *mut u8, _old: Layout, _new_size: usize) -> *mut u8 {
         block
     }
 
     #[inline(always)]
-    pub(crate) fn give_whole(&self, _block: *mut u8, slab: usize) -> usize {
-        slab
-    }
+    pub(crate) fn give_whole(&self, _block: *mut u8) {}
 }
 
 pub(crate) mod key {
