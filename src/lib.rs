@@ -47,7 +47,8 @@
 //! ```
 //!
 //! Metadata lies outside of the pools and is found by arithmetic on the address. Free chunks link to each other through
-//! their first word; nothing else is ever written into the caller's memory.
+//! their first word; nothing else is ever written into the caller's memory (but, [hardened](#hardened), a canary behind
+//! a block's end).
 //!
 //! # Walks
 //!
@@ -95,6 +96,57 @@
 //! No cache line is written by two threads on a hit or a local free. The space's lock is taken once for a pool. See
 //! each type's documentation for the sources of the ideas: mimalloc (lists per pool), snmalloc (batches of remote frees,
 //! whole lists taken), BatchIt (batches per pool), TLSF (free spans).
+//!
+//! # Hardened
+//!
+//! With the feature `hardened` (and, but for what costs memory, in every debug build) misuse and damage end the process
+//! with one line that says what, where, and in which slab:
+//!
+//! ```text
+//! arenal: double free of 0x7f6007c10500 (slab 64 B, pool 0x7f6007c10000)
+//! arenal: overflow: written past the end of 0x7fe45b810500, 60 bytes (slab 64 B, pool 0x7fe45b810000)
+//! ```
+//!
+//! | what | noticed | how |
+//! |---|---|---|
+//! | double free, by any threads, until the chunk is handed out again | at the second free | a note on each block, out of band |
+//! | free of a foreign address, inside of a block, of one never allocated | at the free | the address's metadata |
+//! | free or `realloc` with another size than the block was allocated with | at the call | the note knows the size |
+//! | a write to a freed chunk's link | when the chunk is to be handed out again, or goes home | links are encoded with a key of the process and their address |
+//! | a chunk handed out twice | before the second time | the note |
+//! | a write past the end of a block | when it is freed, or resized | a canary behind the block's last byte, of the key and its address |
+//!
+//! Through `GlobalAlloc` a layout that would fill its slab is served from the next slab, so that there is room for the
+//! canary; but for alignments above 16 that would make it more than an eighth larger. The arena's own calls promise the
+//! slab of a layout: where that is full there is no canary, nor is there one any more once
+//! [`Arena::usable_size`] has offered all of the slab.
+//!
+//! Not noticed: reads of freed memory; writes to it behind its first 8 bytes; writes that jump over a canary; overflows
+//! of blocks of the system allocator. A forged link passes once in half a million, a forged canary of 1 byte (the slab
+//! has no more room) once in 128. A second free after the chunk was handed out again frees it for its new owner.
+//!
+//! What it costs (medians of 7 runs in turns with and without it, on two busy cores of a virtual x86-64 machine;
+//! `bench/hardened` measures it anew):
+//!
+//! | row of `bench` | ns | ns hardened | times | peak memory |
+//! |---|---|---|---|---|
+//! | `pair-64` | 3.9 | 36 | 9.3 | +0 % |
+//! | `pair-mixed` | 5.5 | 48 | 8.7 | +0 % |
+//! | `batch-100k-64-lifo` | 5.7 | 64 | 11 | +11 % |
+//! | `batch-100k-mix-random` | 62 | 316 | 5.1 | +11 % |
+//! | `ring-1k` | 11 | 55 | 4.8 | +5 % |
+//! | `larson-2` | 42 | 198 | 4.7 | −26 % |
+//! | `remote-4` | 104 | 455 | 4.4 | +9 % |
+//! | `vec-double` | 2.0 | 2.4 | 1.2 | +1 % |
+//! | `json` | 581,000 | 803,000 | 1.4 | +3 % |
+//!
+//! The notes take an eighth of the arena's address space, and of memory a byte for each chunk of a pool, rounded to
+//! pages; [`Info::overhead`] leaves them out.
+//!
+//! Without the feature nothing of this is there: the inlined halves are the same instructions. Checks that cost nothing
+//! measurable are in every build: a free by address alone must name a chunk's first byte; a free that comes to the slow
+//! half must lie at a multiple of 8, and in this arena or in a block of the system on its account; a pool to which more
+//! chunks come back than it gave ends the process.
 //!
 //! # Platforms
 //!

@@ -13,10 +13,16 @@ use super::key;
 pub(super) const LONGEST_NOTED: usize = 252;
 const WORD: usize = size_of::<u64>();
 
-/// Bytes of the canary at `address`; the first is odd, so that a stray 0 shows.
+/// The canary at `address`, its first byte lowest: odd, so that a stray 0 shows.
 #[inline(always)]
-fn bytes_at(address: usize) -> [u8; WORD] {
-    (key::mix(address) ^ key::odd().rotate_left(17) | 1).to_le_bytes()
+fn word_at(address: usize) -> u64 {
+    key::mix(address) ^ key::odd().rotate_left(17) | 1
+}
+
+/// The last word of a slab, which holds all of a slack shorter than it, and how far up that begins.
+#[inline(always)]
+fn last_word(block: usize, slab: usize, slack: usize) -> (*mut u64, u32) {
+    ((block + slab - WORD) as *mut u64, (WORD - slack) as u32 * 8)
 }
 
 /// Writes the canary behind the first `size` bytes of a block of `slab` bytes.
@@ -26,15 +32,15 @@ fn bytes_at(address: usize) -> [u8; WORD] {
 #[inline(always)]
 pub(super) unsafe fn write(block: usize, size: usize, slab: usize) {
     let slack = slab - size;
-    let bytes = bytes_at(block + size);
-    let length = slack.min(WORD);
-    // SAFETY: slack bytes are part of the block and nobody's.
+    let canary = word_at(block + size);
+    // SAFETY: slack bytes are part of the block and nobody's; the caller's bytes before them are written as they were.
     unsafe {
-        let end = (block + size) as *mut u8;
-        if length == WORD {
-            end.cast::<[u8; WORD]>().write_unaligned(bytes);
-        } else {
-            end.copy_from_nonoverlapping(bytes.as_ptr(), length);
+        if slack >= WORD {
+            ((block + size) as *mut u64).write_unaligned(canary.to_le());
+        } else if slack > 0 {
+            let (last, shift) = last_word(block, slab, slack);
+            let kept = u64::from_le(last.read()) & ((1 << shift) - 1);
+            last.write((kept | canary << shift).to_le());
         }
         if slack > LONGEST_NOTED {
             ((block + slab - WORD) as *mut u64).write(slack as u64 ^ key::mix(block + slab));
@@ -48,15 +54,17 @@ pub(super) unsafe fn write(block: usize, size: usize, slab: usize) {
 /// As for [`write`].
 #[inline(always)]
 pub(super) unsafe fn is_intact(block: usize, size: usize, slab: usize) -> bool {
-    let expected = bytes_at(block + size);
-    let length = (slab - size).min(WORD);
+    let slack = slab - size;
+    let canary = word_at(block + size);
     // SAFETY: as in `write`.
     unsafe {
-        let end = (block + size) as *const u8;
-        if length == WORD {
-            end.cast::<[u8; WORD]>().read_unaligned() == expected
+        if slack >= WORD {
+            u64::from_le(((block + size) as *const u64).read_unaligned()) == canary
+        } else if slack > 0 {
+            let (last, shift) = last_word(block, slab, slack);
+            u64::from_le(last.read()) >> shift == canary << shift >> shift
         } else {
-            core::slice::from_raw_parts(end, length) == &expected[..length]
+            true
         }
     }
 }
