@@ -7,6 +7,9 @@ use crate::class::Class;
 use crate::entry::Ask;
 use crate::place::aligned_size;
 
+/// In the place of a block's note.
+pub(crate) struct Nothing;
+
 impl Arena {
     #[inline(always)]
     pub(crate) fn class_for(&self, layout: Layout, _ask: Ask) -> Option<Class> {
@@ -35,10 +38,12 @@ impl Arena {
     pub(crate) fn check_seal(&self, _block: *mut u8, _layout: Layout) {}
 
     #[inline(always)]
-    pub(crate) fn set_aside(&self, _block: *mut u8) {}
+    pub(crate) fn set_aside(&self, _block: *mut u8) -> Nothing {
+        Nothing
+    }
 
     #[inline(always)]
-    pub(crate) fn put_back(&self, _block: *mut u8, _note: ()) {}
+    pub(crate) fn put_back(&self, _block: *mut u8, _note: Nothing) {}
 
     #[inline(always)]
     pub(crate) fn reseal(&self, block: *mut u8, _old: Layout, _new_size: usize) -> *mut u8 {

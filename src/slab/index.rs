@@ -22,7 +22,7 @@ const _: () = assert!((256 * UNIT as u64) * (MAX_CHUNK as u64) < 1 << SHIFT);
 #[inline(always)]
 pub(crate) fn index_of(class: Class, offset: usize) -> (usize, usize) {
     debug_assert!(offset < 256 * UNIT);
-    let index = (offset as u64 * RECIPROCALS[class.index()] >> SHIFT) as usize;
+    let index = ((offset as u64 * RECIPROCALS[class.index()]) >> SHIFT) as usize;
     (index, offset - index * class.size())
 }
 
