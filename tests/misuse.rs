@@ -49,3 +49,21 @@ fn every_misuse_is_named_once() {
     }
     assert!(faults.is_empty(), "not as promised:\n{}", faults.join("\n"));
 }
+
+/// Every build: what a free by address alone, or the slow half, sees anyway.
+#[test]
+fn release_builds_name_what_they_see() {
+    let build = programs::cargo("misuse", "build").arg("--release").output().expect("cargo");
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    let program = programs::target().join("release/misuse");
+    for kind in
+        ["misaligned", "interior", "interior-of-span", "never-allocated", "double-free-span", "foreign", "stack"]
+    {
+        let output = Command::new(&program).args([kind, "by-address"]).output().expect("the program starts");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let address = stdout.lines().next().unwrap_or_default();
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{kind}: {stdout}{stderr}");
+        assert!(stderr.starts_with("arenal: ") && stderr.contains(address), "{kind}: {stderr}");
+    }
+}
