@@ -176,7 +176,7 @@ impl Arena {
         match thread::with_primary(|local| local.free_beside(class, ptr as usize)) {
             Beside::Done => {}
             Beside::RanDown(record) => self.ran_down(record),
-            Beside::Enough => self.send_home(class),
+            Beside::Enough(class) => self.send_home(class),
             // SAFETY: the caller's promise.
             Beside::Nothing => unsafe { self.deallocate_slow(ptr, Some(class)) },
         }
@@ -231,7 +231,7 @@ impl Arena {
 
     #[cold]
     #[inline(never)]
-    extern "C" fn ran_down(&self, record: usize) {
+    pub(crate) extern "C" fn ran_down(&self, record: usize) {
         if let Some(shared) = self.known() {
             thread::with_primary(|local| returns::ran_down(shared, local, shared.map().unit_of_record(record)));
         }
@@ -239,7 +239,7 @@ impl Arena {
 
     #[cold]
     #[inline(never)]
-    extern "C" fn send_home(&self, class: Class) {
+    pub(crate) extern "C" fn send_home(&self, class: Class) {
         if let Some(shared) = self.known() {
             thread::with_primary(|local| returns::send_home(shared, local, class));
         }

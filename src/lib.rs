@@ -177,6 +177,8 @@ mod os;
 #[cfg(not(loom))]
 mod place;
 #[cfg(not(loom))]
+mod raw;
+#[cfg(not(loom))]
 mod resize;
 mod slab;
 #[cfg(not(loom))]

@@ -12,7 +12,7 @@ use crate::class::{CLASSES, Class, UNIT_SHIFT};
 use crate::slab::chunk::{self, FLOOR};
 use crate::slab::pool::Pool;
 use crate::span::map::Map;
-use crate::span::tag::OwnerTag;
+use crate::span::tag::{self, OwnerTag};
 use crate::sync::{AtomicU64, Cell32, CellUsize, Ordering};
 
 /// One slab's lists, on half a cache line.
@@ -100,8 +100,8 @@ pub(crate) enum Beside {
     Done,
     /// It is free, and its pool, whose record lies at this address, is worth a look.
     RanDown(usize),
-    /// It is gathered with others of other heaps, and these are enough to be sent home.
-    Enough,
+    /// It is gathered with others of other heaps' of this slab, and these are enough to be sent home.
+    Enough(Class),
     /// Nothing: it is no chunk of this arena, or the thread has no heap.
     Nothing,
 }
@@ -163,29 +163,50 @@ impl Local {
         self.clear();
     }
 
-    /// Frees a chunk of this slab that is not of its current pool: to its own pool's list, or to the other heaps' chunks.
+    /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap.
     #[inline(always)]
-    pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
-        let unit = freed.wrapping_sub(self.base.get()) >> UNIT_SHIFT;
+    pub(crate) fn tag_at(&self, address: usize) -> Option<u64> {
+        let unit = address.wrapping_sub(self.base.get()) >> UNIT_SHIFT;
         if unit >= self.units.get() {
-            return Beside::Nothing;
+            return None;
         }
         // SAFETY: `attach` set the arena's tags, one for each of its units.
         let tag = unsafe { &*self.tags.get().add(unit) };
         // Relaxed: the caller holds a chunk of the unit, and got it after the tag was written.
-        let tag = tag.load(Ordering::Relaxed);
+        Some(tag.load(Ordering::Relaxed))
+    }
+
+    /// Frees a chunk of this slab that is not of its current pool: to its own pool's list, or to the other heaps' chunks.
+    #[inline(always)]
+    pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
+        let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
-            Ok(record) => {
-                // SAFETY: the tag names the record of a pool of this thread's.
-                let pool = unsafe { &*(record as *const Pool) };
-                if pool.push(freed) { Beside::RanDown(record) } else { Beside::Done }
-            }
-            Err(rest) if OwnerTag::both_primary(rest) => {
-                let gathered = self.chunks(class).gather(freed);
-                if gathered >= class.outbox() { Beside::Enough } else { Beside::Done }
-            }
+            Ok(record) => free_to_pool(record, freed),
+            Err(rest) if OwnerTag::both_primary(rest) => self.gather(class, freed),
             Err(_) => Beside::Nothing,
         }
+    }
+
+    /// As [`Local::free_beside`] for a chunk of which the address alone is known. If its slab is `listed`, and its pool the
+    /// current one, it goes to that list.
+    #[inline(always)]
+    pub(crate) fn free_by_address(&self, freed: usize, listed: impl FnOnce(Class) -> bool) -> Beside {
+        let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
+        match self.tag().own_record(tag) {
+            Ok(record) => {
+                let class = pool_at(record).class();
+                if listed(class) && self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
+            }
+            Err(rest) => match tag::pool_of(tag) {
+                Some((_, record)) if OwnerTag::both_primary(rest) => self.gather(pool_at(record).class(), freed),
+                _ => Beside::Nothing,
+            },
+        }
+    }
+
+    #[inline(always)]
+    fn gather(&self, class: Class, freed: usize) -> Beside {
+        if self.chunks(class).gather(freed) >= class.outbox() { Beside::Enough(class) } else { Beside::Done }
     }
 
     /// Forgets all lists: their chunks have been taken back, or are gone with the arena's contents.
@@ -196,6 +217,18 @@ impl Local {
             chunks.take_outbox();
         }
     }
+}
+
+/// The pool whose record a unit's tag names.
+#[inline(always)]
+pub(crate) fn pool_at<'a>(record: usize) -> &'a Pool {
+    // SAFETY: tags name records of the metadata, which live as long as the arena.
+    unsafe { &*(record as *const Pool) }
+}
+
+#[inline(always)]
+fn free_to_pool(record: usize, freed: usize) -> Beside {
+    if pool_at(record).push(freed) { Beside::RanDown(record) } else { Beside::Done }
 }
 
 const _: () = assert!(FLOOR > chunk::OWED && size_of::<Chunks>() == 32);

@@ -28,7 +28,8 @@ struct Entry {
     local: *const Local,
 }
 
-struct Thread {
+/// What a thread keeps in its own storage.
+pub(crate) struct Thread {
     primary: Local,
     primary_uid: Cell<u64>,
     others: [Cell<Entry>; OTHERS],
@@ -37,17 +38,12 @@ struct Thread {
     dead: Cell<bool>,
 }
 
+#[cfg(not(all(feature = "initial-exec", target_arch = "x86_64")))]
 thread_local! {
-    static THREAD: Thread = const {
-        Thread {
-            primary: Local::new(),
-            primary_uid: Cell::new(0),
-            others: [const { Cell::new(Entry { uid: 0, local: ptr::null() }) }; OTHERS],
-            next: Cell::new(0),
-            dead: Cell::new(false),
-        }
-    };
+    static THREAD: Thread = const { Thread::new() };
 }
+#[cfg(all(feature = "initial-exec", target_arch = "x86_64"))]
+static THREAD: super::storage::Storage = super::storage::Storage;
 
 /// The calling thread's lists of the primary arena.
 #[inline(always)]
@@ -169,6 +165,16 @@ pub(crate) fn depart(shared: &Shared, local: &Local) {
 }
 
 impl Thread {
+    pub(crate) const fn new() -> Thread {
+        Thread {
+            primary: Local::new(),
+            primary_uid: Cell::new(0),
+            others: [const { Cell::new(Entry { uid: 0, local: ptr::null() }) }; OTHERS],
+            next: Cell::new(0),
+            dead: Cell::new(false),
+        }
+    }
+
     fn find(&self, shared: &Shared) -> Option<*const Local> {
         if shared.primary() {
             let attached = self.primary_uid.get() == shared.uid() && self.primary.slot() != 0;

@@ -1,0 +1,110 @@
+//! The halves of an allocation and a free one by one, for a C interface over an arena.
+//!
+//! Not part of the promised surface. C's `malloc` must set `errno` where the inlined half fails, `free` knows an address
+//! only and must let other allocators' blocks pass, and an arena behind them is configured when the process starts, not
+//! when it is compiled. Called by the package in `preload/`.
+
+use core::ptr::NonNull;
+
+use crate::arena::Arena;
+use crate::class::{CLASSES, Class};
+use crate::config::Config;
+use crate::heap::local::{self, Beside};
+use crate::heap::thread;
+use crate::span::tag;
+use crate::sync::Ordering;
+
+/// Alignment that C promises for blocks of any size.
+const ALIGN: usize = 16;
+/// Largest size that [`BY_ALIGNS`] knows.
+const TABLE_LIMIT: usize = 1024;
+
+/// Class by `ceil(size / ALIGN)`; no size at all counts as one byte.
+const BY_ALIGNS: [Class; TABLE_LIMIT / ALIGN + 1] = {
+    let mut table = [Class::from_index(0); TABLE_LIMIT / ALIGN + 1];
+    let mut aligns = 0;
+    while aligns < table.len() {
+        let size = if aligns == 0 { ALIGN } else { aligns * ALIGN };
+        if let Some(class) = Class::of(size) {
+            assert!(class.size().is_multiple_of(ALIGN));
+            table[aligns] = class;
+        }
+        aligns += 1;
+    }
+    table
+};
+
+/// Slabs from this one on are freed to the thread's list where that is of the same pool. Smaller ones always go to their
+/// pool's own list: the choice would be a branch that nobody can foresee, and a list that is pushed and popped in turn
+/// waits for its own stores. Of large chunks a list has so few that it would run out all the time.
+const LISTED: usize = match Class::of(TABLE_LIMIT + 1) {
+    Some(class) => class.index(),
+    None => CLASSES,
+};
+
+impl Arena {
+    /// A free chunk of `size` bytes or more, aligned at 16, from the calling thread's list, if there is one.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn pop(&self, size: usize) -> Option<NonNull<u8>> {
+        let class = if size <= TABLE_LIMIT {
+            BY_ALIGNS[size.div_ceil(ALIGN)]
+        } else {
+            // Larger slabs are multiples of the alignment.
+            Class::of(size)?
+        };
+        // Relaxed: as in `allocate_fast`.
+        let floor = self.floor.load(Ordering::Relaxed);
+        let chunk = thread::with_primary(|local| local.chunks(class).pop(floor))?;
+        // SAFETY: no chunk lies below the lists' end marks, of which the first is 0.
+        Some(unsafe { NonNull::new_unchecked(self.mark_live(chunk as *mut u8)) })
+    }
+
+    /// Frees a chunk by its address, for a thread that has a heap in the process's primary arena; `false`: it is something
+    /// else, and nothing was done.
+    ///
+    /// # Safety
+    /// If the address lies in this arena, it is a block of it that is not used afterwards.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub unsafe fn push(&self, ptr: *mut u8) -> bool {
+        // Debug builds look at each free, and do so elsewhere.
+        if cfg!(debug_assertions) {
+            return false;
+        }
+        match thread::with_primary(|local| local.free_by_address(ptr as usize, |class| class.index() >= LISTED)) {
+            Beside::Done => {}
+            Beside::RanDown(record) => self.ran_down(record),
+            Beside::Enough(class) => self.send_home(class),
+            Beside::Nothing => return false,
+        }
+        true
+    }
+
+    /// Bytes of a chunk of a pool, whoever's, for a thread as above; `None`: it is something else.
+    ///
+    /// # Safety
+    /// If the address lies in this arena, it is a live block of it.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub unsafe fn chunk_size(&self, ptr: *const u8) -> Option<usize> {
+        let tag = thread::with_primary(|local| local.tag_at(ptr as usize))?;
+        let (_, record) = tag::pool_of(tag)?;
+        Some(local::pool_at(record).class().size())
+    }
+
+    /// Changes the configuration of an arena before its first use.
+    ///
+    /// # Panics
+    /// As [`Arena::with_config`].
+    ///
+    /// # Safety
+    /// The arena has never been used, and no other thread uses it before this returns, but for [`Arena::pop`],
+    /// [`Arena::push`], [`Arena::chunk_size`] and [`Arena::contains`], which find nothing in an unused arena.
+    #[doc(hidden)]
+    pub unsafe fn configure(this: *mut Arena, config: Config) {
+        let checked = Arena::with_config(config).config;
+        // SAFETY: the caller's promise; the calls that may run beside this one do not read the field.
+        unsafe { (&raw mut (*this).config).write(checked) };
+    }
+}
