@@ -34,6 +34,9 @@ const BY_ALIGNS: [Class; TABLE_LIMIT / ALIGN + 1] = {
     table
 };
 
+/// Whether each block is looked at on its way out and back: elsewhere, so that nothing is done here.
+const CHECKED: bool = cfg!(any(debug_assertions, feature = "hardened"));
+
 /// Slabs from this one on are freed to the thread's list where that is of the same pool. Smaller ones always go to their
 /// pool's own list: the choice would be a branch that nobody can foresee, and a list that is pushed and popped in turn
 /// waits for its own stores. Of large chunks a list has so few that it would run out all the time.
@@ -47,6 +50,9 @@ impl Arena {
     #[doc(hidden)]
     #[inline(always)]
     pub fn pop(&self, size: usize) -> Option<NonNull<u8>> {
+        if CHECKED {
+            return None;
+        }
         let class = if size <= TABLE_LIMIT {
             BY_ALIGNS[size.div_ceil(ALIGN)]
         } else {
@@ -57,7 +63,7 @@ impl Arena {
         let floor = self.floor.load(Ordering::Relaxed);
         let chunk = thread::with_primary(|local| local.chunks(class).pop(floor))?;
         // SAFETY: no chunk lies below the lists' end marks, of which the first is 0.
-        Some(unsafe { NonNull::new_unchecked(self.mark_live(chunk as *mut u8)) })
+        Some(unsafe { NonNull::new_unchecked(chunk as *mut u8) })
     }
 
     /// Frees a chunk by its address, for a thread that has a heap in the process's primary arena; `false`: it is something
@@ -68,8 +74,7 @@ impl Arena {
     #[doc(hidden)]
     #[inline(always)]
     pub unsafe fn push(&self, ptr: *mut u8) -> bool {
-        // Debug builds look at each free, and do so elsewhere.
-        if cfg!(debug_assertions) {
+        if CHECKED {
             return false;
         }
         match thread::with_primary(|local| local.free_by_address(ptr as usize, |class| class.index() >= LISTED)) {
@@ -88,6 +93,9 @@ impl Arena {
     #[doc(hidden)]
     #[inline(always)]
     pub unsafe fn chunk_size(&self, ptr: *const u8) -> Option<usize> {
+        if CHECKED {
+            return None;
+        }
         let tag = thread::with_primary(|local| local.tag_at(ptr as usize))?;
         let (_, record) = tag::pool_of(tag)?;
         Some(local::pool_at(record).class().size())

@@ -1,0 +1,181 @@
+//! A block: what the functions of both languages are made of.
+//!
+//! The inlined halves try the calling thread's own lists in the arena; the others decide where a block comes from or goes
+//! to. A null pointer is out of memory, and `errno` says so.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::global::{ready, unready};
+use crate::mapped;
+
+/// Alignment of every block, as the ABI of C asks for.
+pub(crate) const ALIGN: usize = 16;
+/// Largest chunk of the arena's pools.
+const MAX_CHUNK: usize = 128 << 10;
+/// Largest alignment that the arena serves.
+const MAX_ALIGN: usize = 2 << 20;
+
+/// Addresses that somebody wanted to free and nobody here had handed out.
+static STRANGERS: AtomicUsize = AtomicUsize::new(0);
+
+/// A block of `size` bytes.
+#[inline(always)]
+pub(crate) fn allocate(size: usize) -> *mut u8 {
+    match unready().pop(size) {
+        Some(chunk) => chunk.as_ptr(),
+        None => allocate_slow(size),
+    }
+}
+
+/// A block of `size` bytes that are zero.
+#[inline(always)]
+pub(crate) fn allocate_zeroed(size: usize) -> *mut u8 {
+    match unready().pop(size) {
+        Some(chunk) => {
+            // SAFETY: the chunk is ours and has the size.
+            unsafe { chunk.as_ptr().write_bytes(0, size) };
+            chunk.as_ptr()
+        }
+        None => obtain(size, ALIGN, true),
+    }
+}
+
+/// The C ABI, here and below: nothing unwinds out of it, so that it may be the caller's last jump.
+#[inline(never)]
+extern "C" fn allocate_slow(size: usize) -> *mut u8 {
+    obtain(size, ALIGN, false)
+}
+
+/// A block of `size` bytes at a multiple of `align`, a power of two.
+pub(crate) fn allocate_aligned(size: usize, align: usize) -> *mut u8 {
+    if align <= ALIGN { allocate(size) } else { obtain(size, align, false) }
+}
+
+#[inline(never)]
+extern "C" fn obtain(size: usize, align: usize, zero: bool) -> *mut u8 {
+    let (arena, settings) = ready();
+    let block = match Layout::from_size_align(size.max(1), align) {
+        Ok(layout) if size > settings.above || align > MAX_ALIGN => {
+            mapped::allocate(layout.size(), align, settings.limit)
+        }
+        // SAFETY: the layout is not empty.
+        Ok(layout) if zero => unsafe { arena.alloc_zeroed(layout) },
+        // SAFETY: as above.
+        Ok(layout) => unsafe { arena.alloc(layout) },
+        Err(_) => null_mut(),
+    };
+    if block.is_null() {
+        set_errno(libc::ENOMEM);
+    }
+    block
+}
+
+/// Frees a block, if the pointer is not null. `errno` stays.
+///
+/// # Safety
+/// A block that came from here is not used afterwards.
+#[inline(always)]
+pub(crate) unsafe fn free(block: *mut u8) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if !unready().push(block) {
+            free_slow(block);
+        }
+    }
+}
+
+/// # Safety
+/// As [`free`].
+#[inline(never)]
+unsafe extern "C" fn free_slow(block: *mut u8) {
+    let Some(address) = NonNull::new(block) else { return };
+    if unready().contains(block) {
+        // SAFETY: the arena's, and the caller gives it up.
+        unsafe { ready().0.free(address) };
+    } else if !mapped::free(block as usize) {
+        // The dynamic linker's from before this library was there, or memory that somebody took from libc under another
+        // name. Whose it is cannot be told, and leaving it alone never does harm.
+        STRANGERS.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Bytes that the caller may use; `None`: the block did not come from here.
+///
+/// # Safety
+/// A block that came from here is live.
+#[inline(always)]
+pub(crate) unsafe fn usable_size(block: NonNull<u8>) -> Option<usize> {
+    // SAFETY: if the arena's, live.
+    match unsafe { unready().chunk_size(block.as_ptr()) } {
+        Some(size) => Some(size),
+        // SAFETY: the caller's promise.
+        None => unsafe { usable_size_slow(block) },
+    }
+}
+
+/// # Safety
+/// As [`usable_size`].
+#[cold]
+#[inline(never)]
+unsafe fn usable_size_slow(block: NonNull<u8>) -> Option<usize> {
+    if unready().contains(block.as_ptr()) {
+        // SAFETY: the arena's, and live.
+        return Some(unsafe { ready().0.usable_size(block) });
+    }
+    mapped::usable_size(block.as_ptr() as usize)
+}
+
+/// The block with another size, not 0, its contents kept up to the smaller one. Null: it is as it was.
+///
+/// # Safety
+/// A block that came from here; unless null is returned, it is used afterwards under the returned address only.
+#[inline(never)]
+pub(crate) unsafe fn resize(block: NonNull<u8>, size: usize) -> *mut u8 {
+    let (arena, settings) = ready();
+    // SAFETY: the caller's promise.
+    let Some(usable) = (unsafe { usable_size(block) }) else {
+        // How large a stranger's block is only the stranger knows.
+        STRANGERS.fetch_add(1, Ordering::Relaxed);
+        set_errno(libc::ENOMEM);
+        return null_mut();
+    };
+    let ours = arena.contains(block.as_ptr());
+    let stays = size <= usable && size >= usable / 2;
+    let resized = if ours && stays && usable <= MAX_CHUNK {
+        return block.as_ptr();
+    } else if size > isize::MAX as usize - ALIGN {
+        null_mut()
+    } else if ours && size <= settings.above {
+        // SAFETY: a block of `usable` bytes serves the same as any smaller layout of its slab.
+        unsafe { arena.realloc(block.as_ptr(), Layout::from_size_align_unchecked(usable, ALIGN), size) }
+    } else if !ours && size > settings.above {
+        mapped::resize(block.as_ptr() as usize, size, settings.limit)
+    } else {
+        let moved = obtain(size, ALIGN, false);
+        if !moved.is_null() {
+            // SAFETY: both hold the smaller size, and are disjoint; the old block is given up.
+            unsafe {
+                moved.copy_from_nonoverlapping(block.as_ptr(), usable.min(size));
+                free(block.as_ptr());
+            }
+        }
+        moved
+    };
+    if resized.is_null() {
+        set_errno(libc::ENOMEM);
+    }
+    resized
+}
+
+/// Addresses that were not freed because they did not come from here.
+pub(crate) fn strangers() -> usize {
+    STRANGERS.load(Ordering::Relaxed)
+}
+
+#[cold]
+pub(crate) fn set_errno(code: i32) {
+    // SAFETY: libc gives every thread its own errno for the thread's whole life.
+    unsafe { *libc::__errno_location() = code };
+}

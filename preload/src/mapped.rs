@@ -1,0 +1,214 @@
+//! Blocks that are mapped by themselves: above the threshold, or aligned beyond what the arena serves.
+//!
+//! ```text
+//! | unused, to the alignment | header's page | the caller's bytes … |
+//! ```
+//!
+//! All of them stand in a table, so that `free` can tell them from addresses that nobody here ever handed out. They are
+//! few and cost system calls, so that a lock around it all does no harm.
+
+use core::cell::UnsafeCell;
+use core::ptr::null_mut;
+use std::sync::Once;
+
+/// Before each block, on the page that ends where the block begins.
+struct Header {
+    /// Next in the table's row.
+    next: *mut Header,
+    /// Bytes that the caller may use.
+    usable: usize,
+    /// The mapping.
+    start: usize,
+    bytes: usize,
+}
+
+const ROWS: usize = 64;
+
+struct Table {
+    lock: UnsafeCell<libc::pthread_mutex_t>,
+    rows: UnsafeCell<[*mut Header; ROWS]>,
+    /// Bytes in callers' hands.
+    held: UnsafeCell<usize>,
+}
+
+// SAFETY: the cells are reached under the lock only.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table {
+    lock: UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER),
+    rows: UnsafeCell::new([null_mut(); ROWS]),
+    held: UnsafeCell::new(0),
+};
+
+extern "C" fn lock() {
+    // SAFETY: a mutex made in place, never moved.
+    unsafe { libc::pthread_mutex_lock(TABLE.lock.get()) };
+}
+
+extern "C" fn unlock() {
+    // SAFETY: the caller, or its parent before a fork, holds the lock.
+    unsafe { libc::pthread_mutex_unlock(TABLE.lock.get()) };
+}
+
+fn with_table<T>(work: impl FnOnce(&mut [*mut Header; ROWS], &mut usize) -> T) -> T {
+    lock();
+    // SAFETY: the lock is held, and `work` does not come back here.
+    let result = unsafe { work(&mut *TABLE.rows.get(), &mut *TABLE.held.get()) };
+    unlock();
+    result
+}
+
+fn page() -> usize {
+    // SAFETY: a query without preconditions.
+    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
+}
+
+fn row(block: usize) -> usize {
+    (block >> 16 ^ block >> 22) % ROWS
+}
+
+fn header(block: usize, page: usize) -> *mut Header {
+    (block - page) as *mut Header
+}
+
+/// Maps a block; all its bytes are zero. Null: the limit is reached, or the kernel refuses.
+pub(crate) fn allocate(size: usize, align: usize, limit: usize) -> *mut u8 {
+    static FORKS: Once = Once::new();
+    // May allocate, but no block of this kind.
+    // SAFETY: the handlers live as long as the program.
+    FORKS.call_once(|| unsafe {
+        libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock));
+    });
+    let page = page();
+    let Some(usable) = size.checked_next_multiple_of(page) else { return null_mut() };
+    let slack = align.saturating_sub(page);
+    let Some(bytes) = usable.checked_add(page).and_then(|sum| sum.checked_add(slack)) else { return null_mut() };
+    if !enter(usable, limit) {
+        return null_mut();
+    }
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe { libc::mmap(null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        with_table(|_, held| *held -= usable);
+        return null_mut();
+    }
+    let start = start as usize;
+    let block = (start + page).next_multiple_of(align.max(page));
+    // SAFETY: the page before the block lies in the mapping.
+    unsafe { header(block, page).write(Header { next: null_mut(), usable, start, bytes }) };
+    insert(block, page);
+    block as *mut u8
+}
+
+fn enter(usable: usize, limit: usize) -> bool {
+    with_table(|_, held| match held.checked_add(usable) {
+        Some(sum) if sum <= limit => {
+            *held = sum;
+            true
+        }
+        _ => false,
+    })
+}
+
+fn insert(block: usize, page: usize) {
+    with_table(|rows, _| {
+        let header = header(block, page);
+        // SAFETY: the header of a block in our hands.
+        unsafe { (*header).next = rows[row(block)] };
+        rows[row(block)] = header;
+    });
+}
+
+/// Takes a block from the table; `None`: it is none of ours.
+fn remove(block: usize, page: usize) -> Option<*mut Header> {
+    with_table(|rows, _| {
+        let mut link: *mut *mut Header = &mut rows[row(block)];
+        // SAFETY: headers in the table are of live blocks.
+        unsafe {
+            while !(*link).is_null() {
+                let found = *link;
+                if found as usize + page == block {
+                    *link = (*found).next;
+                    return Some(found);
+                }
+                link = &raw mut (*found).next;
+            }
+        }
+        None
+    })
+}
+
+/// Bytes that the caller of a block may use; `None`: it is none of ours.
+pub(crate) fn usable_size(block: usize) -> Option<usize> {
+    let page = page();
+    with_table(|rows, _| {
+        let mut at = rows[row(block)];
+        // SAFETY: headers in the table are of live blocks.
+        unsafe {
+            while !at.is_null() {
+                if at as usize + page == block {
+                    return Some((*at).usable);
+                }
+                at = (*at).next;
+            }
+        }
+        None
+    })
+}
+
+/// Frees a block; `false`: it is none of ours.
+pub(crate) fn free(block: usize) -> bool {
+    let Some(header) = remove(block, page()) else { return false };
+    // SAFETY: out of the table the header is ours alone, and the caller gives the block up.
+    unsafe {
+        let Header { usable, start, bytes, .. } = header.read();
+        with_table(|_, held| *held -= usable);
+        let errno = *libc::__errno_location();
+        // A refusal (mapping limit) leaks the block, nothing else.
+        libc::munmap(start as *mut libc::c_void, bytes);
+        *libc::__errno_location() = errno;
+    }
+    true
+}
+
+/// Resizes a block of ours by moving its pages. Null: it is as it was.
+pub(crate) fn resize(block: usize, size: usize, limit: usize) -> *mut u8 {
+    let page = page();
+    let Some(usable) = size.checked_next_multiple_of(page) else { return null_mut() };
+    let Some(header) = remove(block, page) else { return null_mut() };
+    // SAFETY: out of the table the header is ours alone.
+    let (old, lead) = unsafe { ((*header).usable, block - (*header).start) };
+    let grows = usable.saturating_sub(old);
+    let moved = match usable.checked_add(lead) {
+        Some(bytes) if enter(grows, limit) => {
+            // SAFETY: start and length are the mapping's, and the caller gives the old address up.
+            let moved = unsafe {
+                let start = (*header).start as *mut libc::c_void;
+                libc::mremap(start, (*header).bytes, bytes, libc::MREMAP_MAYMOVE)
+            };
+            if moved == libc::MAP_FAILED {
+                with_table(|_, held| *held -= grows);
+                None
+            } else {
+                Some((moved as usize, bytes))
+            }
+        }
+        _ => None,
+    };
+    let Some((start, bytes)) = moved else {
+        insert(block, page);
+        return null_mut();
+    };
+    let block = start + lead;
+    with_table(|_, held| *held -= old.saturating_sub(usable));
+    // SAFETY: the header moved along.
+    unsafe { self::header(block, page).write(Header { next: null_mut(), usable, start, bytes }) };
+    insert(block, page);
+    block as *mut u8
+}
+
+/// Bytes in callers' hands.
+pub(crate) fn held() -> usize {
+    with_table(|_, held| *held)
+}
