@@ -71,6 +71,25 @@ pub fn in_child(test: &str, body: impl FnOnce()) {
     let output = child(test, test).output().expect("the test binary starts");
     let text = transcript(&output);
     assert!(output.status.success() && text.contains("role finished"), "{test} failed in its process:\n{text}");
+    figures(&output).for_each(|(name, value)| figure(&name, value));
+}
+
+/// Prints a figure for the page of figures: a line of its own.
+pub fn figure(name: &str, value: impl std::fmt::Display) {
+    println!("\nfigure {name} {value}");
+}
+
+/// The figures that a child printed.
+pub fn figures(output: &Output) -> impl Iterator<Item = (String, f64)> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines: Vec<(String, f64)> = text
+        .lines()
+        .filter_map(|line| {
+            let (name, value) = line.strip_prefix("figure ")?.split_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        })
+        .collect();
+    lines.into_iter()
 }
 
 /// Status and output of a child, for messages.

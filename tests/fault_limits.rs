@@ -1,0 +1,226 @@
+//! Promise: whatever limit the kernel sets on address space, data, mappings or overcommit, and wherever in an arena's
+//! life it strikes, the outcome is out of memory or a smaller arena; when it is lifted, the whole capacity is usable.
+
+mod common;
+mod faults;
+
+use std::cell::Cell;
+use std::fs;
+use std::sync::atomic::Ordering;
+
+use arenal::Arena;
+use common::{Block, Chain, KIB, MIB, Rng, bounded, figure, in_fork, layout};
+use faults::Ledger;
+
+const CAPACITY: usize = 16 * MIB;
+
+fn long() -> bool {
+    std::env::var_os("ARENAL_LONG").is_some()
+}
+
+fn limit(resource: libc::__rlimit_resource_t, bytes: libc::rlim_t) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: `limit` is valid for reading.
+    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+}
+
+/// Private, writable memory of this process, which `RLIMIT_DATA` counts.
+fn data() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc is mounted");
+    let line = status.lines().find(|line| line.starts_with("VmData:")).expect("VmData");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") << 10
+}
+
+/// As much as can be had, in mixed sizes; then half of it goes, and more comes.
+fn life(arena: &Arena, blocks: &mut Vec<Block>) {
+    let mut rng = Rng::new(7);
+    for _ in 0..2 {
+        let mut refused = 0;
+        while refused < 20 && blocks.len() < blocks.capacity() {
+            let size = if rng.below(10) == 0 { rng.size(2 * MIB) } else { rng.size(32 * KIB) };
+            match Block::new(arena, layout(size, 8), rng.word()) {
+                Some(block) => blocks.push(block),
+                None => refused += 1,
+            }
+        }
+        rng.shuffle(blocks);
+        for block in blocks.split_off(blocks.len() / 2) {
+            block.free(arena);
+        }
+        arena.trim();
+    }
+}
+
+/// The limit is gone: nothing is lost, and `capacity` bytes are there.
+fn recovers(arena: &Arena, blocks: Vec<Block>) {
+    blocks.iter().for_each(Block::check);
+    let usable: usize = blocks.iter().map(|block| block.usable(arena)).sum();
+    assert_eq!(arena.info().allocated, usable);
+    blocks.into_iter().for_each(|block| block.free(arena));
+    assert_eq!(arena.info().allocated, 0);
+    for slab in [4 * KIB, 32 * KIB] {
+        let chain = Chain::fill(arena, slab);
+        chain.assert_share(arena, "after the limit was lifted");
+        chain.free(arena);
+    }
+    common::verify(arena);
+}
+
+/// The lives of two arenas under a limit: one made before it, one after. The ledger notes which had to do with less.
+fn under(ledger: &Ledger, set: impl Fn(), lift: impl Fn()) {
+    let before = bounded(CAPACITY);
+    Block::new(&before, layout(100, 8), 2).expect("memory").free(&before);
+    let mut blocks = [Vec::with_capacity(4000), Vec::with_capacity(4000)];
+    let after = bounded(CAPACITY);
+    set();
+    life(&before, &mut blocks[0]);
+    life(&after, &mut blocks[1]);
+    let heap = before.info().heap;
+    lift();
+    let [first, second] = blocks;
+    // Twice as much was asked for as the arena holds.
+    ledger.refused.fetch_add((heap < CAPACITY / 2) as u64, Ordering::Relaxed);
+    ledger.served.fetch_add((second.is_empty() || after.capacity() < CAPACITY) as u64, Ordering::Relaxed);
+    assert_eq!(before.capacity(), CAPACITY);
+    recovers(&before, first);
+    drop(before);
+    recovers(&after, second);
+}
+
+fn sweep(resource: libc::__rlimit_resource_t, now: u64, name: &str) {
+    let step = if long() { 64 * KIB } else { 512 * KIB };
+    let (steps, ledger) = (3 * CAPACITY / step, Ledger::shared());
+    for i in 0..=steps {
+        in_fork(|| {
+            let most = now + (i * step) as u64;
+            under(ledger, || limit(resource, most), || limit(resource, libc::RLIM_INFINITY));
+        });
+    }
+    let (refused, smaller) = (ledger.refused.load(Ordering::Relaxed), ledger.served.load(Ordering::Relaxed));
+    println!("{name}: {refused} arenas grew less, {smaller} began smaller or not at all");
+    assert!(refused + smaller > 0, "no limit was ever felt");
+    figure(&format!("limit_steps_{name}"), steps + 1);
+}
+
+#[test]
+fn address_space_swept() {
+    common::in_child("address_space_swept", || {
+        let now = common::address_space() as u64;
+        sweep(libc::RLIMIT_AS, now, "address_space");
+    });
+}
+
+/// The kernel counts what is made writable, as strict overcommit does: steps of the arena's growth are refused.
+#[test]
+fn data_swept() {
+    common::in_child("data_swept", || sweep(libc::RLIMIT_DATA, data(), "data"));
+}
+
+/// Takes every mapping the kernel allows but `left`; dropping it gives them back.
+struct Wall {
+    start: *mut libc::c_void,
+    bytes: usize,
+}
+
+impl Wall {
+    /// `None`: the limit is too high to be reached.
+    fn all_but(left: usize) -> Option<Wall> {
+        let most: usize = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
+        if most > 300_000 {
+            return None;
+        }
+        // SAFETY: `sysconf` has no preconditions.
+        let os_page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
+        let bytes = (most + 2) * os_page;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a new private mapping harms nobody.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+        assert_ne!(start, libc::MAP_FAILED);
+        let wall = Wall { start, bytes };
+        let mut built = 0;
+        // SAFETY: within the mapping just made.
+        while unsafe { libc::mprotect(wall.start.byte_add(2 * built * os_page), os_page, libc::PROT_READ) } == 0 {
+            built += 1;
+        }
+        // Each block of the wall is a mapping of its own and parts two: taking it away saves two.
+        let spared = left.div_ceil(2).min(built);
+        for gap in built - spared..built {
+            // SAFETY: as above.
+            let freed = unsafe { libc::mprotect(wall.start.byte_add(2 * gap * os_page), os_page, libc::PROT_NONE) };
+            assert_eq!(freed, 0);
+        }
+        Some(wall)
+    }
+}
+
+impl Drop for Wall {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made above, used by nobody else.
+        assert_eq!(unsafe { libc::munmap(self.start, self.bytes) }, 0);
+    }
+}
+
+#[test]
+fn mappings_swept() {
+    common::in_child("mappings_swept", || {
+        if Wall::all_but(2).is_none() {
+            return println!("skipped: mappings_swept: vm.max_map_count is too high to be reached");
+        }
+        let (mut steps, ledger) = (0, Ledger::shared());
+        for left in (0..10).chain((10..60).step_by(if long() { 1 } else { 10 })) {
+            in_fork(|| {
+                let wall = Cell::new(None);
+                under(ledger, || wall.set(Wall::all_but(left)), || drop(wall.take()));
+            });
+            steps += 1;
+        }
+        figure("limit_steps_mappings", steps);
+    });
+}
+
+/// A kernel setting, put back when dropped.
+struct Setting {
+    path: &'static str,
+    was: String,
+}
+
+impl Setting {
+    fn set(path: &'static str, value: &str) -> Option<Setting> {
+        let was = fs::read_to_string(path).ok()?;
+        fs::write(path, value).ok()?;
+        Some(Setting { path, was })
+    }
+}
+
+impl Drop for Setting {
+    fn drop(&mut self) {
+        fs::write(self.path, self.was.trim()).expect("the setting could be written before");
+    }
+}
+
+/// Under strict overcommit a reservation must not be charged: a tebibyte is more than may be promised. The limit is
+/// set to ten times the machine's memory first, so that no other process feels it.
+#[test]
+fn strict_overcommit() {
+    const TEBIBYTE: usize = 1 << 40;
+    const NAME: &str = "strict_overcommit";
+    let body = || {
+        let arena = bounded(TEBIBYTE);
+        let block = Block::new(&arena, layout(1000, 8), 1).expect("memory");
+        assert_eq!(arena.capacity(), TEBIBYTE);
+        block.free(&arena);
+        drop(arena);
+        in_fork(|| under(Ledger::shared(), || (), || ()));
+    };
+    if common::is_child(NAME) {
+        return common::in_child(NAME, body);
+    }
+    let Some(_ratio) = Setting::set("/proc/sys/vm/overcommit_ratio", "1000") else {
+        return println!("skipped: strict_overcommit: vm.overcommit_ratio cannot be written");
+    };
+    let Some(_strict) = Setting::set("/proc/sys/vm/overcommit_memory", "2") else {
+        return println!("skipped: strict_overcommit: vm.overcommit_memory cannot be written");
+    };
+    common::in_child(NAME, body);
+    figure("strict_overcommit_survived", 1);
+}
