@@ -91,10 +91,10 @@ pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> boo
         return true;
     }
     // Kernels before 6.17 refuse a source of several mappings only after they have unmapped the target. This call does
-    // nothing to anonymous memory but to notice a hole.
+    // nothing to anonymous memory but to notice a hole. Past the C library's wrapper, which is a cancellation point.
     // SAFETY: the caller owns the target; mapping it anew replaces what is left of it, contents not being needed.
     unsafe {
-        if libc::msync(to.cast(), bytes, libc::MS_ASYNC) != 0 {
+        if libc::syscall(libc::SYS_msync, to, bytes, libc::MS_ASYNC) != 0 {
             let rights = libc::PROT_READ | libc::PROT_WRITE;
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
             if libc::mmap(to.cast(), bytes, rights, flags, -1, 0) == libc::MAP_FAILED {
@@ -156,14 +156,16 @@ pub(crate) fn sleeps_in_syscall(thread: u32) -> bool {
     let tail = b"/syscall\0";
     path[AT + count..AT + count + tail.len()].copy_from_slice(tail);
     let mut first = [0u8; 1];
+    // Past the C library's wrappers: they are cancellation points, and this thread may hold locks.
     // SAFETY: `path` ends with a NUL, the buffer holds the byte asked for, and the descriptor is closed here.
     let read = unsafe {
-        let file = libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        let file = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags);
         if file < 0 {
             return false;
         }
-        let read = libc::read(file, first.as_mut_ptr().cast(), 1);
-        libc::close(file);
+        let read = libc::syscall(libc::SYS_read, file, first.as_mut_ptr(), first.len());
+        libc::syscall(libc::SYS_close, file);
         read
     };
     // "running" while it runs, "-1 …" while it is blocked outside a system call (a page fault, say).
