@@ -96,7 +96,7 @@ struct Doomed<'a> {
 impl Doomed<'_> {
     fn step(&self) {
         let number = self.steps.fetch_add(1, Ordering::Relaxed);
-        let mut hand = self.storm.hand(number as usize);
+        let mut hand = self.storm.same_hand(number as usize);
         let mut own = hand.blocks(40);
         // A full arena sends the thread through recovery, which must be no place to be cancelled at.
         if self.full.load(Ordering::Relaxed) {
@@ -119,8 +119,7 @@ extern "C-unwind" fn doomed(shared: *mut c_void) -> *mut c_void {
 
 /// Threads are cancelled at any moment; it takes effect where they ask for it, never inside the arena.
 pub fn cancellation(storm: &Storm) -> Vec<Block> {
-    let shared =
-        Doomed { storm, pool: Mutex::new(Vec::new()), steps: AtomicU64::new(0), full: AtomicBool::new(false) };
+    let shared = Doomed { storm, pool: Mutex::new(Vec::new()), steps: AtomicU64::new(0), full: AtomicBool::new(false) };
     // An idle owner of unused pools, for recovery to look at.
     let (idle, ready) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
     std::thread::scope(|scope| {
@@ -132,10 +131,11 @@ pub fn cancellation(storm: &Storm) -> Vec<Block> {
             idle.wait();
         });
         ready.wait();
-        for round in 0..storm.length {
+        for round in 0..storm.length / 5 {
             shared.full.store(round % 2 == 1, Ordering::Relaxed);
             let before = shared.steps.load(Ordering::Relaxed);
             let started: Vec<libc::pthread_t> = (0..3).map(|_| start(&shared)).collect();
+            storm.tally.threads.fetch_add(3, Ordering::Relaxed);
             while shared.steps.load(Ordering::Relaxed) < before + 3 + round as u64 % 5 {
                 std::thread::yield_now();
             }

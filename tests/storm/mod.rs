@@ -53,7 +53,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Prints the figures under names that begin with `prefix`.
+    /// Prints what was counted, under names that begin with `prefix`.
     pub fn print(&self, prefix: &str) {
         let rows = [
             ("operations", &self.operations),
@@ -64,8 +64,10 @@ impl Tally {
             ("threads_cancelled", &self.cancelled),
             ("rounds", &self.rounds),
         ];
-        for (name, value) in rows {
-            figure(&format!("{prefix}_{name}"), value.load(Ordering::Relaxed));
+        for (name, value) in rows.map(|(name, value)| (name, value.load(Ordering::Relaxed))) {
+            if value > 0 {
+                figure(&format!("{prefix}_{name}"), value);
+            }
         }
     }
 }
@@ -80,9 +82,14 @@ pub struct Storm<'a> {
 }
 
 impl Storm<'_> {
-    /// What a thread works with.
+    /// What a new thread works with.
     fn hand(&self, thread: usize) -> Hand<'_> {
         self.tally.threads.fetch_add(1, Ordering::Relaxed);
+        self.same_hand(thread)
+    }
+
+    /// What a thread works with that is counted already.
+    fn same_hand(&self, thread: usize) -> Hand<'_> {
         Hand { storm: self, rng: Rng::new(self.seed.wrapping_mul(1009) + thread as u64), operations: 0, verified: 0 }
     }
 
@@ -90,7 +97,7 @@ impl Storm<'_> {
     /// was lost.
     pub fn run(&self, body: Body) {
         let live = body(self);
-        let mut hand = self.hand(usize::MAX / 2);
+        let mut hand = self.same_hand(usize::MAX / 2);
         let usable: usize = live.iter().map(|block| block.usable(self.arena)).sum();
         let info = self.arena.info();
         assert_eq!(info.allocated, usable, "{} blocks are alive: {info:?}", live.len());
