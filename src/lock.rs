@@ -16,7 +16,7 @@ const FREE: u32 = 0;
 const HELD: u32 = 1;
 const AWAITED: u32 = 2;
 /// Short: two threads may share one core, and then spinning only delays the holder.
-const SPINS: u32 = if cfg!(loom) { 0 } else { 60 };
+const SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 60 };
 
 /// See the module. All-zero bytes are a free lock.
 #[repr(transparent)]
@@ -92,6 +92,7 @@ impl Drop for Guard<'_> {
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
+    use crate::sync::explored;
     use loom::cell::UnsafeCell;
     use loom::sync::Arc;
 
@@ -101,7 +102,7 @@ mod models {
 
     #[test]
     fn lock_excludes_and_publishes() {
-        loom::model(|| {
+        explored("loom_lock", || {
             let shared = Arc::new(Shared(Lock::new(), UnsafeCell::new(0)));
             let other = Arc::clone(&shared);
             let bump = |s: &Shared| {
@@ -115,6 +116,28 @@ mod models {
             let _held = shared.0.lock();
             // SAFETY: the lock is held.
             shared.1.with(|n| assert_eq!(unsafe { *n }, 2));
+        });
+    }
+    /// What was written under a lock taken by trying is seen, and a fork's hold is a hold.
+    #[test]
+    fn trying_and_holding_for_a_fork_exclude() {
+        explored("loom_lock_try", || {
+            let shared = Arc::new(Shared(Lock::new(), UnsafeCell::new(0)));
+            let other = Arc::clone(&shared);
+            let thread = loom::thread::spawn(move || {
+                let Some(_held) = other.0.try_lock() else { return 0 };
+                // SAFETY: the lock is held.
+                other.1.with_mut(|n| unsafe { *n += 1 });
+                1
+            });
+            shared.0.lock_for_fork();
+            // SAFETY: the lock is held.
+            shared.1.with_mut(|n| unsafe { *n += 1 });
+            shared.0.unlock_after_fork();
+            let tried = thread.join().unwrap();
+            let _held = shared.0.lock();
+            // SAFETY: the lock is held.
+            shared.1.with(|n| assert_eq!(unsafe { *n }, 1 + tried));
         });
     }
 }

@@ -98,6 +98,8 @@ impl Head {
 mod models {
     use super::*;
     use crate::lock::Lock;
+    use crate::sync::explored;
+    use loom::cell::UnsafeCell;
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
 
@@ -107,12 +109,14 @@ mod models {
     struct Thread {
         head: Head,
         links: [AtomicUsize; CHUNKS],
+        /// What the caller keeps in a chunk: its own while it holds it.
+        plain: [UnsafeCell<u32>; CHUNKS],
         asleep: AtomicBool,
         /// The heap's lock, and what it protects.
         lock: Lock,
         owed: Cell<usize>,
     }
-    // SAFETY: `owed` is reached under the lock, as in the shipped code.
+    // SAFETY: `owed` is reached under the lock, as in the shipped code, and chunks by who holds them, as the models check.
     unsafe impl Sync for Thread {}
     // SAFETY: as above.
     unsafe impl Send for Thread {}
@@ -124,6 +128,12 @@ mod models {
 
         fn link(&self, chunk: usize, next: usize) {
             self.links[chunk - FLOOR].store(next, Ordering::Relaxed)
+        }
+
+        /// Uses a chunk that is the calling thread's.
+        fn touch(&self, chunk: usize) {
+            // SAFETY: the chunk is in the caller's hands, or in a list of its own.
+            self.plain[chunk - FLOOR].with_mut(|word| unsafe { *word += 1 });
         }
 
         fn last(&self, first: usize) -> (usize, usize) {
@@ -138,6 +148,7 @@ mod models {
             let mut at = first;
             while at >= FLOOR {
                 seen[at - FLOOR] += 1;
+                self.touch(at);
                 at = self.next(at);
             }
         }
@@ -156,6 +167,7 @@ mod models {
                 let first = self.head.get();
                 if first >= FLOOR {
                     self.head.set(self.next(first));
+                    self.touch(first);
                     return Some(first);
                 }
                 drop(held);
@@ -164,6 +176,7 @@ mod models {
         }
 
         fn push(&self, chunk: usize) {
+            self.touch(chunk);
             self.link(chunk, self.head.get());
             self.head.set(chunk);
         }
@@ -171,11 +184,12 @@ mod models {
 
     /// While the owner works and falls asleep, or does not, a thief tries to take its list: afterwards every chunk is
     /// in exactly one place.
-    fn steal(work: fn(&Thread, &mut [u32; CHUNKS])) {
-        loom::model(move || {
+    fn steal(name: &str, work: fn(&Thread, &mut [u32; CHUNKS])) {
+        explored(name, move || {
             let thread = Arc::new(Thread {
                 head: Head(AtomicUsize::new(FLOOR)),
                 links: [FLOOR + 1, END, END].map(AtomicUsize::new),
+                plain: [(); CHUNKS].map(|()| UnsafeCell::new(0)),
                 asleep: AtomicBool::new(false),
                 lock: Lock::new(),
                 owed: Cell::new(0),
@@ -208,7 +222,7 @@ mod models {
 
     #[test]
     fn a_popper_is_robbed() {
-        steal(|thread, held| {
+        steal("loom_head_pop", |thread, held| {
             if let Some(chunk) = thread.pop() {
                 held[chunk - FLOOR] += 1;
             }
@@ -217,7 +231,7 @@ mod models {
 
     #[test]
     fn a_pusher_is_robbed() {
-        steal(|thread, held| {
+        steal("loom_head_push", |thread, held| {
             if held[2] == 0 {
                 held[2] = 1;
                 thread.push(FLOOR + 2);

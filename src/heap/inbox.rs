@@ -50,26 +50,82 @@ impl Inbox {
 #[cfg(all(test, loom))]
 mod models {
     use super::*;
+    use crate::sync::explored;
+    use loom::cell::UnsafeCell;
     use loom::sync::Arc;
 
+    const POOLS: usize = 3;
+
+    /// Pools with their links, and plain memory that the announcing thread wrote and the owner goes on to use.
+    struct Shared {
+        inbox: Inbox,
+        links: [AtomicU32; POOLS],
+        plain: [UnsafeCell<u32>; POOLS],
+    }
+    // SAFETY: the plain memory travels with its pool, as the models check.
+    unsafe impl Sync for Shared {}
+
+    impl Shared {
+        fn new() -> Arc<Shared> {
+            Arc::new(Shared {
+                inbox: Inbox::new(),
+                links: [(); POOLS].map(|()| AtomicU32::new(0)),
+                plain: [(); POOLS].map(|()| UnsafeCell::new(0)),
+            })
+        }
+
+        fn announce(&self, unit: usize) {
+            // SAFETY: the pool is this thread's to announce.
+            self.plain[unit].with_mut(|word| unsafe { *word += 1 });
+            self.inbox.push(unit, &self.links[unit]);
+        }
+
+        /// As the owner does: everything in the inbox is its own from then on.
+        fn hear(&self, seen: &mut [u32; POOLS]) {
+            for unit in self.inbox.take(|unit| self.links[unit].load(Ordering::Relaxed)) {
+                // SAFETY: the pool came out of the inbox, where it stood once.
+                seen[unit] += self.plain[unit].with_mut(|word| unsafe { core::mem::take(&mut *word) });
+            }
+        }
+    }
+
+    /// Threads announce pools while the owner reads its inbox: each arrives once, with what was written before.
     #[test]
-    fn every_pool_arrives_once() {
-        loom::model(|| {
-            let shared = Arc::new((Inbox::new(), [(); 2].map(|()| AtomicU32::new(0))));
+    fn every_pool_arrives_once_with_its_memory() {
+        explored("loom_inbox_announce", || {
+            let shared = Shared::new();
             let threads: Vec<_> = (0..2)
                 .map(|unit| {
                     let shared = Arc::clone(&shared);
-                    loom::thread::spawn(move || shared.0.push(unit, &shared.1[unit]))
+                    loom::thread::spawn(move || shared.announce(unit))
                 })
                 .collect();
-            let mut seen = [0; 2];
-            let next = |unit: usize| shared.1[unit].load(Ordering::Relaxed);
-            shared.0.take(next).for_each(|unit| seen[unit] += 1);
+            let mut seen = [0; POOLS];
+            shared.hear(&mut seen);
+            shared.hear(&mut seen);
             for thread in threads {
                 thread.join().unwrap();
             }
-            shared.0.take(next).for_each(|unit| seen[unit] += 1);
-            assert_eq!(seen, [1, 1]);
+            shared.hear(&mut seen);
+            assert_eq!(seen, [1, 1, 0]);
+        });
+    }
+
+    /// A pool that was heard is announced again, on top of others or on its own: links are not mixed up.
+    #[test]
+    fn a_pool_may_come_again() {
+        explored("loom_inbox_again", || {
+            let shared = Shared::new();
+            shared.announce(2);
+            let other = Arc::clone(&shared);
+            let thread = loom::thread::spawn(move || other.announce(0));
+            let mut seen = [0; POOLS];
+            shared.hear(&mut seen);
+            shared.announce(2);
+            shared.hear(&mut seen);
+            thread.join().unwrap();
+            shared.hear(&mut seen);
+            assert_eq!(seen, [1, 0, 2]);
         });
     }
 }

@@ -49,3 +49,6 @@ pub(crate) mod steal;
 mod storage;
 #[cfg(not(loom))]
 pub(crate) mod thread;
+
+#[cfg(all(test, shuttle))]
+mod models;

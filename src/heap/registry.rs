@@ -47,6 +47,9 @@ pub(crate) fn enter(
 /// Takes an arena from the registry; no thread will find it there afterwards.
 pub(crate) fn leave(shared: &Shared) {
     let _held = LOCK.lock();
+    // Each execution of a model has threads of its own, and may have a primary arena again.
+    #[cfg(shuttle)]
+    HAS_PRIMARY.store(false, Ordering::Relaxed);
     let mut link = &FIRST;
     loop {
         let address = link.load(Ordering::Relaxed);

@@ -15,7 +15,7 @@ use super::slot::Slot;
 use crate::class::CLASSES;
 use crate::os;
 use crate::span::tag::OwnerTag;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::thread_local;
 
 /// Arenas beyond the primary one that a thread is attached to at a time.
 const OTHERS: usize = 8;
@@ -74,7 +74,7 @@ fn attach(shared: &Shared) -> Option<&Local> {
     if THREAD.with(|thread| thread.dead.get()) {
         return None;
     }
-    let key = exit_key()?;
+    let hook = os::exit_hook(exit)?;
     let slot = shared.adopt()?;
     let local = THREAD.with(|thread| {
         if shared.primary() {
@@ -92,9 +92,8 @@ fn attach(shared: &Shared) -> Option<&Local> {
         local.attach(shared.map(), OwnerTag::new(slot.number(), shared.primary()), ptr::from_ref(slot) as usize);
         slot.set_local(Some(local));
     }
-    // Last, for it may allocate. Its value only has to be non-null.
-    // SAFETY: the key exists.
-    if unsafe { libc::pthread_setspecific(key, ptr::from_ref(local).cast()) } != 0 {
+    // Last, for it may allocate.
+    if !hook.arm() {
         // Without the hook nobody would take the heap back.
         THREAD.with(|thread| thread.forget(shared));
         depart(shared, local);
@@ -103,30 +102,7 @@ fn attach(shared: &Shared) -> Option<&Local> {
     Some(local)
 }
 
-/// The process's key, made at first use. `None`: the process has no keys left.
-fn exit_key() -> Option<libc::pthread_key_t> {
-    static KEY: AtomicU32 = AtomicU32::new(0);
-    // Relaxed: the key is a number, complete in itself.
-    let known = KEY.load(Ordering::Relaxed);
-    if known != 0 {
-        return Some(known - 1);
-    }
-    let mut key = 0;
-    // SAFETY: `key` is writable, and the destructor has the C calling convention.
-    if unsafe { libc::pthread_key_create(&mut key, Some(exit)) } != 0 {
-        return None;
-    }
-    match KEY.compare_exchange(0, key + 1, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => Some(key),
-        Err(other) => {
-            // SAFETY: nobody has seen this key.
-            unsafe { libc::pthread_key_delete(key) };
-            Some(other - 1)
-        }
-    }
-}
-
-extern "C" fn exit(_value: *mut core::ffi::c_void) {
+pub(crate) extern "C" fn exit(_value: *mut core::ffi::c_void) {
     THREAD.with(|thread| {
         thread.dead.set(true);
         registry::with_arenas(|arena| {

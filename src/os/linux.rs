@@ -198,6 +198,40 @@ pub(crate) fn abort() -> ! {
     unsafe { libc::abort() }
 }
 
+/// What runs `run` at the end of each thread that armed it, after all destructors of thread-locals.
+pub(crate) struct ExitHook(libc::pthread_key_t);
+
+/// The process's hook, made at first use; `run` is the same each time. `None`: the process has no keys left.
+pub(crate) fn exit_hook(run: extern "C" fn(*mut c_void)) -> Option<ExitHook> {
+    static KEY: AtomicU32 = AtomicU32::new(0);
+    // Relaxed: the key is a number, complete in itself.
+    let known = KEY.load(Ordering::Relaxed);
+    if known != 0 {
+        return Some(ExitHook(known - 1));
+    }
+    let mut key = 0;
+    // SAFETY: `key` is writable, and the destructor has the C calling convention.
+    if unsafe { libc::pthread_key_create(&mut key, Some(run)) } != 0 {
+        return None;
+    }
+    match KEY.compare_exchange(0, key + 1, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => Some(ExitHook(key)),
+        Err(other) => {
+            // SAFETY: nobody has seen this key.
+            unsafe { libc::pthread_key_delete(key) };
+            Some(ExitHook(other - 1))
+        }
+    }
+}
+
+impl ExitHook {
+    /// For the calling thread; may allocate. `false`: there is no memory for it.
+    pub(crate) fn arm(self) -> bool {
+        // SAFETY: the key exists; its value only has to be non-null.
+        unsafe { libc::pthread_setspecific(self.0, core::ptr::dangling::<u8>().cast()) == 0 }
+    }
+}
+
 /// Registers fork handlers, once per process.
 pub(crate) fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
     static DONE: AtomicU32 = AtomicU32::new(0);

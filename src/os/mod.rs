@@ -5,7 +5,7 @@
 
 #[cfg(not(loom))]
 mod linux;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use linux::*;
 
 #[cfg(all(not(loom), any(debug_assertions, feature = "hardened")))]
@@ -17,3 +17,8 @@ pub(crate) use linux_guard::*;
 mod model;
 #[cfg(loom)]
 pub(crate) use model::*;
+
+#[cfg(shuttle)]
+pub(crate) mod scheduled;
+#[cfg(shuttle)]
+pub(crate) use scheduled::*;

@@ -1,0 +1,94 @@
+//! Threads as shuttle schedules them, over the real memory calls.
+//!
+//! A model's thread says itself when it falls asleep in a system call, and when it is gone: see [`asleep`] and [`gone`].
+
+use core::cell::Cell;
+use core::ffi::c_void;
+use std::sync::Mutex;
+
+pub(crate) use super::linux::{
+    KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, release, reserve, write_stderr,
+};
+use crate::sync::AtomicU32;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Asleep,
+    Gone,
+}
+
+/// By thread number, from 1. Reached without a point at which another thread may go on: the kernel's own view.
+static STATES: Mutex<Vec<State>> = Mutex::new(Vec::new());
+
+shuttle::thread_local! {
+    static NUMBER: Cell<u32> = const { Cell::new(0) };
+}
+
+fn states<T>(work: impl FnOnce(&mut Vec<State>) -> T) -> T {
+    work(&mut STATES.lock().expect("nobody panics here"))
+}
+
+fn set(state: State) {
+    let number = thread_id();
+    states(|states| states[number as usize - 1] = state);
+}
+
+/// Forgets the threads of the last execution.
+pub(crate) fn begin() {
+    states(Vec::clear);
+}
+
+/// The calling thread is in a system call while `wait` runs, which must not touch any arena.
+pub(crate) fn asleep(wait: impl FnOnce()) {
+    set(State::Asleep);
+    wait();
+    set(State::Running);
+}
+
+/// The calling thread is about to end.
+pub(crate) fn gone() {
+    set(State::Gone);
+}
+
+pub(crate) fn thread_id() -> u32 {
+    NUMBER.with(|number| {
+        if number.get() == 0 {
+            number.set(states(|states| {
+                states.push(State::Running);
+                states.len() as u32
+            }));
+        }
+        number.get()
+    })
+}
+
+pub(crate) fn thread_is_gone(thread: u32) -> bool {
+    states(|states| states.get(thread as usize - 1) == Some(&State::Gone))
+}
+
+pub(crate) fn sleeps_in_syscall(thread: u32) -> bool {
+    states(|states| states.get(thread as usize - 1) == Some(&State::Asleep))
+}
+
+pub(crate) fn futex_wait(_word: &AtomicU32, _expected: u32) {
+    shuttle::thread::yield_now();
+}
+
+pub(crate) fn futex_wake_one(_word: &AtomicU32) {}
+
+/// Nobody forks.
+pub(crate) fn at_fork(_before: extern "C" fn(), _in_parent: extern "C" fn(), _in_child: extern "C" fn()) {}
+
+/// A model's threads call the exit hook themselves.
+pub(crate) struct ExitHook;
+
+pub(crate) fn exit_hook(_run: extern "C" fn(*mut c_void)) -> Option<ExitHook> {
+    Some(ExitHook)
+}
+
+impl ExitHook {
+    pub(crate) fn arm(self) -> bool {
+        true
+    }
+}
