@@ -47,15 +47,15 @@ pub fn supervise(ledger: &'static Ledger) {
         }
         answer(LISTENER.load(Ordering::SeqCst), ledger);
     });
-    LISTENER.store(listen(), Ordering::SeqCst);
+    LISTENER.store(listen(&CALLS.map(Call::number)), Ordering::SeqCst);
 }
 
-/// Installs the filter on this thread.
-fn listen() -> i32 {
+/// From now on these system calls, on this thread and on all that it starts, wait for an answer; where to give it.
+pub fn listen(calls: &[i64]) -> i32 {
     let rule = |code: u32, k: u32, jt: u8, jf: u8| libc::sock_filter { code: code as u16, jt, jf, k };
     let mut rules = vec![rule(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0)];
-    for call in CALLS {
-        rules.push(rule(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call.number() as u32, 0, 1));
+    for &call in calls {
+        rules.push(rule(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32, 0, 1));
         rules.push(rule(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_USER_NOTIF, 0, 0));
     }
     rules.push(rule(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0));
@@ -71,26 +71,34 @@ fn listen() -> i32 {
     }
 }
 
+/// The next call that waits for an answer.
+pub fn next(listener: i32) -> libc::seccomp_notif {
+    loop {
+        // SAFETY: all-zero bytes are valid, and the kernel asks for them.
+        let mut asked = unsafe { std::mem::zeroed::<libc::seccomp_notif>() };
+        // SAFETY: `asked` is valid for writing.
+        if unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut asked) } == 0 {
+            return asked;
+        }
+    }
+}
+
+/// Answers a call: with an error, or by letting the kernel carry it out.
+pub fn reply(listener: i32, asked: &libc::seccomp_notif, error: Option<i32>) {
+    let flags = if error.is_some() { 0 } else { libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32 };
+    let mut reply = libc::seccomp_notif_resp { id: asked.id, val: 0, error: -error.unwrap_or(0), flags };
+    // SAFETY: `reply` is valid for reading; a failure means that the asking thread is gone.
+    unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut reply) };
+}
+
 fn answer(listener: i32, ledger: &Ledger) {
     let mut ranges = Ranges([(0, 0); RANGES]);
     // A thread that reserves, and how much; its next `mprotect` tells where the kernel put it.
     let mut reserving = (0, 0);
     loop {
-        // SAFETY: all-zero bytes are valid for both, and the kernel asks for a zeroed notification.
-        let (mut asked, mut reply) =
-            unsafe { (std::mem::zeroed::<libc::seccomp_notif>(), std::mem::zeroed::<libc::seccomp_notif_resp>()) };
-        // SAFETY: `asked` is valid for writing.
-        if unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut asked) } != 0 {
-            continue;
-        }
-        reply.id = asked.id;
-        if fails(&asked, &mut ranges, &mut reserving, ledger) {
-            reply.error = -libc::ENOMEM;
-        } else {
-            reply.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32;
-        }
-        // SAFETY: `reply` is valid for reading; a failure means that the asking thread is gone.
-        unsafe { libc::ioctl(listener, libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut reply) };
+        let asked = next(listener);
+        let fails = fails(&asked, &mut ranges, &mut reserving, ledger);
+        reply(listener, &asked, fails.then_some(libc::ENOMEM));
     }
 }
 
