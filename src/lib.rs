@@ -186,7 +186,7 @@ mod span;
 mod sync;
 #[cfg(not(loom))]
 mod system;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod traffic;
 #[cfg(not(loom))]
 mod verify;

@@ -17,14 +17,14 @@ mod scheduled;
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) use counted::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-#[cfg(not(any(loom, shuttle)))]
-pub(crate) use std::thread_local;
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(shuttle)]
 pub(crate) use scheduled::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(shuttle)]
 pub(crate) use shuttle::thread_local;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::thread_local;
 
 /// One step of a wait that should be short.
 #[inline]

@@ -89,7 +89,8 @@ impl Head {
     }
 
     fn swap(&self, from: usize, to: usize) -> bool {
-        // AcqRel: the thief reads the links behind the head, and publishes its notes on the list to the owner.
+        // AcqRel: the thief reads the links behind the head, and publishes its notes on the list to the owner. (The
+        // look at the owner and the heap's lock order both as well.)
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }

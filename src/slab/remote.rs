@@ -187,16 +187,33 @@ mod models {
     fn a_pool_that_is_counted_empty_may_be_given_away() {
         explored("loom_remote_empty", || {
             let pool = Pool::new();
-            let threads: Vec<_> = (0..2)
-                .map(|n| {
-                    let pool = Arc::clone(&pool);
-                    loom::thread::spawn(move || pool.give(n))
-                })
-                .collect();
-            if pool.remote.count() == 2 {
-                (0..2).for_each(|chunk| pool.touch(chunk));
-            }
-            threads.into_iter().for_each(|thread| assert!(thread.join().is_ok()));
+            let other = Arc::clone(&pool);
+            let counter = loom::thread::spawn(move || {
+                if other.remote.count() == 2 {
+                    (0..2).for_each(|chunk| other.touch(chunk));
+                }
+            });
+            (0..2).for_each(|chunk| assert_eq!(pool.give(chunk), chunk == 1));
+            counter.join().unwrap();
+        });
+    }
+
+    /// While the pool is announced it is not given away: the announcing thread has yet to link it into the inbox.
+    #[test]
+    fn a_pool_that_is_announced_is_kept() {
+        const LINK: usize = 2;
+        explored("loom_remote_announced", || {
+            let pool = Pool::new();
+            let other = Arc::clone(&pool);
+            let counter = loom::thread::spawn(move || {
+                if other.remote.count() == 2 && !other.remote.announced() {
+                    (0..CHUNKS).for_each(|word| other.touch(word));
+                }
+            });
+            (0..2).for_each(|chunk| assert_eq!(pool.give(chunk), chunk == 1));
+            pool.touch(LINK);
+            pool.remote.heard();
+            counter.join().unwrap();
         });
     }
 
