@@ -146,7 +146,7 @@ fn all_is_back(world: &World) {
 /// Others free what a thread allocated while it exits; a new thread adopts its heap and allocates meanwhile.
 #[test]
 fn remote_frees_against_exit_and_adoption() {
-    explore("exit", 6000, |world| {
+    explore("exit", 4000, |world| {
         let owner = spawn(world, false, |world| {
             for size in [64, 64, 64, 4096, 64, 4096, 64, 64] {
                 world.send(world.allocate(size).expect("memory"));
@@ -175,7 +175,7 @@ fn remote_frees_against_exit_and_adoption() {
 /// Two threads run out of memory together while a third exits with most of it, and a fourth frees what it left.
 #[test]
 fn exhaustion_against_exit() {
-    explore("exhaustion", 1200, |world| {
+    explore("exhaustion", 600, |world| {
         let leaver = spawn(world, false, |world| {
             let blocks = (0..24).map_while(|_| world.allocate(128 << 10)).collect::<Vec<_>>();
             for (number, block) in blocks.into_iter().enumerate() {
@@ -204,7 +204,7 @@ fn exhaustion_against_exit() {
 /// A thread sleeps and wakes with full lists while another, out of memory, takes them.
 #[test]
 fn recovery_against_a_sleeper_that_wakes() {
-    explore("sleeper", 1200, |world| {
+    explore("sleeper", 600, |world| {
         let sleeper = spawn(world, false, |world| {
             for round in 0..3 {
                 let blocks = [64, 64, 1024, 8192, 64].map(|size| world.allocate(size));
@@ -229,10 +229,39 @@ fn recovery_against_a_sleeper_that_wakes() {
     });
 }
 
+/// The same with little else to do, so that more schedules meet in the middle of a pop or a push.
+#[test]
+fn a_list_is_taken_from_a_sleeper_that_wakes() {
+    explore("thief", 6000, |world| {
+        let sleeper = spawn(world, false, |world| {
+            let mut kept = None;
+            for round in 0..4 {
+                os::asleep(shuttle::thread::yield_now);
+                let block = world.allocate(64).expect("memory");
+                if round % 2 == 0 { world.free(block) } else { kept = Some(block) }
+                if let Some(block) = kept.take_if(|_| round == 2) {
+                    world.free(block);
+                }
+            }
+            kept.into_iter().for_each(|block| world.send(block));
+        });
+        let thief = spawn(world, false, |world| {
+            for _ in 0..3 {
+                world.arena.trim();
+            }
+        });
+        [sleeper, thief].into_iter().for_each(|thread| thread.join().unwrap());
+        while let Some(block) = world.receive() {
+            world.free(block);
+        }
+        assert_eq!(world.arena.info().allocated, 0);
+    });
+}
+
 /// A thread dies without its exit hook while others free its chunks and look for memory.
 #[test]
 fn a_death_without_a_word() {
-    explore("death", 1200, |world| {
+    explore("death", 600, |world| {
         let mute = spawn(world, true, |world| {
             for _ in 0..6 {
                 world.allocate(128 << 10).into_iter().for_each(|block| world.send(block));
@@ -253,7 +282,7 @@ fn a_death_without_a_word() {
 /// Figures are read and memory given back to the OS while two threads trade.
 #[test]
 fn figures_and_trim_against_traffic() {
-    explore("figures", 1500, |world| {
+    explore("figures", 1000, |world| {
         let traders = [(); 2].map(|()| {
             spawn(world, false, |world| {
                 for size in [64, 4096, 20_000, 64, 4096, 300_000] {
