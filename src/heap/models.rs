@@ -238,7 +238,11 @@ fn a_list_is_taken_from_a_sleeper_that_wakes() {
             for round in 0..4 {
                 os::asleep(shuttle::thread::yield_now);
                 let block = world.allocate(64).expect("memory");
-                if round % 2 == 0 { world.free(block) } else { kept = Some(block) }
+                if round % 2 == 0 {
+                    world.free(block)
+                } else {
+                    kept = Some(block)
+                }
                 if let Some(block) = kept.take_if(|_| round == 2) {
                     world.free(block);
                 }
