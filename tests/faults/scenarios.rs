@@ -217,10 +217,15 @@ fn growth(life: &Life) -> Vec<Block> {
     for round in 0..3 {
         let Some(mut block) = life.allocate(512 * KIB, round) else { continue };
         for size in [MIB, 2 * MIB, 4 * MIB, 3 * MIB, 6 * MIB] {
-            let behind = life.allocate(256 * KIB, round);
+            // Holes before it are filled first.
+            let mut around = Vec::new();
+            while around.last().is_none_or(|last: &Block| last.ptr() < block.ptr()) && around.len() < 100 {
+                let Some(next) = life.allocate(256 * KIB, round) else { break };
+                around.push(next);
+            }
             life.trim();
             life.resize(&mut block, size);
-            behind.into_iter().for_each(|block| life.free(block));
+            around.into_iter().for_each(|block| life.free(block));
         }
         live.push(block);
         if round > 0 {
