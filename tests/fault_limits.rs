@@ -88,7 +88,9 @@ fn under(ledger: &Ledger, set: impl Fn(), lift: impl Fn()) {
 }
 
 fn sweep(resource: libc::__rlimit_resource_t, now: u64, name: &str) {
-    let step = if long() { 64 * KIB } else { 512 * KIB };
+    common::watchdog(1200);
+    // Unoptimised code takes coarser steps.
+    let step = if long() { 64 * KIB } else { 512 * KIB * if cfg!(debug_assertions) { 6 } else { 1 } };
     let (steps, ledger) = (3 * CAPACITY / step, Ledger::shared());
     for i in 0..=steps {
         in_fork(|| {
@@ -166,6 +168,7 @@ fn mappings_swept() {
         if Wall::all_but(2).is_none() {
             return println!("skipped: mappings_swept: vm.max_map_count is too high to be reached");
         }
+        common::watchdog(1200);
         let (mut steps, ledger) = (0, Ledger::shared());
         for left in (0..10).chain((10..60).step_by(if long() { 1 } else { 10 })) {
             in_fork(|| {
