@@ -218,3 +218,24 @@ fn the_arena_changes_hands() {
     workers.into_iter().for_each(Worker::end);
     assert_eq!(arena.info().allocated, 0);
 }
+
+/// What the caller gathered of another heap's chunks empties that heap's pools only on its way home, which is the trim
+/// itself: it must look at them afterwards.
+#[test]
+fn one_trim_finds_everything() {
+    let arena = Arc::new(bounded(64 * MIB));
+    let owner = Worker::new(&arena);
+    let (sender, receiver) = channel();
+    // The owner's heap is the arena's first, and looked at before the test's.
+    owner.run(move |arena| {
+        let blocks = (0..4000).map(|i| Block::new(arena, layout(64, 8), i).expect("memory"));
+        let (kept, freed): (Vec<_>, Vec<_>) = blocks.enumerate().partition(|(i, _)| i % 100 == 0);
+        freed.into_iter().for_each(|(_, block)| block.free(arena));
+        sender.send(kept).expect("the test waits");
+    });
+    receiver.recv().expect("some blocks").into_iter().for_each(|(_, block)| block.free(&arena));
+    assert_eq!(arena.info().allocated, 0);
+    arena.trim();
+    assert_eq!(arena.info().heap, 0, "empty pools of another heap were left");
+    owner.end();
+}

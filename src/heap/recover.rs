@@ -27,11 +27,12 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     }
     shared.recoveries.set(now.wrapping_add(1));
     shared.bury_dead();
-    for slot in shared.heaps() {
+    let is_own = |slot: &&Slot| own == Some(core::ptr::from_ref(*slot) as usize);
+    // The caller's own first: what it has gathered goes home, and may be all that others' pools miss.
+    for slot in shared.heaps().filter(is_own).chain(shared.heaps().filter(|slot| !is_own(slot))) {
         let _held = slot.lock.lock();
-        let mine = own == Some(core::ptr::from_ref(slot) as usize);
         match slot.local() {
-            Some(local) if mine => {
+            Some(local) if is_own(&slot) => {
                 for class in Class::all().filter(|&class| Some(class) != wanted) {
                     slot.shelve(shared, local, class);
                 }
@@ -52,6 +53,8 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         if !slot.inbox().is_empty() {
             hear_for(shared, slot);
         }
+        // Not every return is announced.
+        retire_empty(shared, slot);
     }
     free(shared) > before
 }
