@@ -60,6 +60,25 @@ fn sizes_by_alignments() {
     common::verify(&arena);
 }
 
+/// A slab that takes over the emptied pool of another must not take its alignment for its own.
+#[test]
+fn alignments_in_recycled_pools() {
+    let arena = bounded(64 * MIB);
+    for small in [16, 64, 200, 1000, 4000] {
+        let blocks: Vec<_> =
+            (0..MIB / small).map(|seed| Block::new(&arena, layout(small, 8), seed as u64).expect("memory")).collect();
+        blocks.into_iter().for_each(|block| block.free(&arena));
+        // A block that is not aligned is noticed by itself.
+        let aligned: Vec<_> = (12..=17)
+            .flat_map(|bits| [layout(1 << bits, 1 << bits); 6])
+            .map(|layout| Block::new(&arena, layout, 1).expect("memory"))
+            .collect();
+        aligned.into_iter().for_each(|block| block.free(&arena));
+    }
+    assert_eq!(arena.info().allocated, 0);
+    common::verify(&arena);
+}
+
 /// Larger than anything the arena aligns its own parts to: from wherever it fits, but aligned.
 #[test]
 fn giant_alignments() {

@@ -121,14 +121,16 @@ impl Slot {
     /// Takes a pool's worth of units from the spares or the arena and sets it up; the caller gives it a standing.
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
         let held = self.slab(class).pools.get();
+        let align = class.pool_align() / UNIT;
         let mut wanted = class.pool_units(held, shared.map().units());
         let (unit, units, stale) = loop {
+            let fits = |spare: u32| spare != 0 && (spare as usize - 1).is_multiple_of(align);
             if wanted == SPARE_UNITS
-                && let Some(spare) = self.spares.iter().find(|spare| spare.get() != 0)
+                && let Some(spare) = self.spares.iter().find(|spare| fits(spare.get()))
             {
                 break (spare.replace(0) as usize - 1, wanted, wanted);
             }
-            match shared.take(wanted, class.pool_align() / UNIT) {
+            match shared.take(wanted, align) {
                 Some(span) => {
                     self.tag_pool(shared, span.unit, span.units);
                     break (span.unit, span.units, span.stale_end - span.unit);
