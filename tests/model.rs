@@ -225,6 +225,7 @@ fn run(config: Config, border: (usize, usize)) {
     // The same cases in every run; a failing one is shrunk and printed.
     let runner =
         RunnerConfig { cases: common::scaled(150) as u32, failure_persistence: None, ..RunnerConfig::default() };
+    let cases = runner.cases;
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     TestRunner::new_with_rng(runner, rng)
         .run(&steps(), |steps| {
@@ -232,6 +233,7 @@ fn run(config: Config, border: (usize, usize)) {
             Ok(())
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
+    common::figure("model_cases", cases);
 }
 
 #[test]

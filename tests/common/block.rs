@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 
 use arenal::Arena;
 
-use super::layout;
+use super::{BYTES_VERIFIED, layout, tally};
 
 fn pattern(seed: u64, index: usize) -> u64 {
     (seed ^ index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -69,6 +69,7 @@ impl Block {
     }
 
     fn check_first(&self, size: usize) {
+        tally(&BYTES_VERIFIED, size as u64);
         // SAFETY: the block owns at least `size` bytes and `fill` wrote them all.
         let bytes = unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), size) };
         let words = self.layout.size() / 8;
@@ -145,6 +146,7 @@ impl Block {
 
 /// Panics unless every byte is zero.
 pub fn assert_zero(bytes: &[u8]) {
+    tally(&BYTES_VERIFIED, bytes.len() as u64);
     if let Some(at) = bytes.iter().position(|&byte| byte != 0) {
         panic!("byte {at} of {} is {:#x}, not zero", bytes.len(), bytes[at]);
     }

@@ -5,6 +5,7 @@
 mod block;
 mod chain;
 mod process;
+mod tally;
 
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arenal::{Arena, Config};
 
 #[allow(unused_imports)] // every test binary uses its own part
-pub use self::{block::*, chain::*, process::*};
+pub use self::{block::*, chain::*, process::*, tally::*};
 
 /// 1024 bytes.
 pub const KIB: usize = 1 << 10;
@@ -98,7 +99,10 @@ pub fn threads<T: Send>(count: usize, body: impl Fn(usize) -> T + Sync) -> Vec<T
     std::thread::scope(|scope| {
         let body = &body;
         let handles: Vec<_> = (0..count).map(|i| scope.spawn(move || body(i))).collect();
-        handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        let results =
+            handles.into_iter().map(|handle| handle.join().unwrap_or_else(|panic| resume_unwind(panic))).collect();
+        tally(&THREADS_CHURNED, count as u64);
+        results
     })
 }
 

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::{FORKS_SURVIVED, tally};
+
 /// Mappings of this process.
 pub fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").expect("/proc is mounted").lines().count()
@@ -104,6 +106,8 @@ pub fn transcript(output: &Output) -> String {
 
 /// Forks; the child runs `body` and leaves at once. Panics unless the child finished it. Never returns in the child.
 pub fn in_fork(body: impl FnOnce()) {
+    // Once before the fork: no other thread is then inside of it.
+    tally(&FORKS_SURVIVED, 0);
     // SAFETY: the child only runs `body`, which its caller keeps to what a forked child may do, and `_exit`s.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
@@ -117,4 +121,5 @@ pub fn in_fork(body: impl FnOnce()) {
     // SAFETY: `status` is valid for writing and `pid` is our child.
     while unsafe { libc::waitpid(pid, &raw mut status, 0) } != pid {}
     assert!(status == 0, "the forked child ended with wait status {status:#x}");
+    tally(&FORKS_SURVIVED, 1);
 }
