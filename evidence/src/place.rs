@@ -1,5 +1,6 @@
 //! Where things are.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
@@ -22,9 +23,16 @@ pub fn scratch() -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// `cargo` as it is called by hand: without what an outer `cargo run` passes down.
+/// `cargo` as it is called by hand.
 pub fn cargo() -> Command {
-    let mut command = Command::new("cargo");
+    let mut command = by_hand("cargo");
+    command.arg("--color=never");
+    command
+}
+
+/// A program as it is called by hand in the checkout: without what an outer `cargo run` passes down.
+pub fn by_hand(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         let passed_down = name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
@@ -32,7 +40,7 @@ pub fn cargo() -> Command {
             command.env_remove(name);
         }
     }
-    command.arg("--color=never").current_dir(root());
+    command.current_dir(root());
     command
 }
 

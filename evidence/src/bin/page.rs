@@ -50,8 +50,8 @@ fn run(Step(name, full, quick): &Step, is_quick: bool, kept: Option<&Path>) -> R
     println!("== {name}: {command}");
     let mut words = command.split_whitespace();
     let program = words.next().expect("a step has a command");
-    let mut job = if program == "cargo" { place::cargo() } else { Command::new(place::root().join(program)) };
-    job.args(words).current_dir(place::root()).env("ARENAL_FIGURES", "1");
+    let mut job = if program == "cargo" { place::cargo() } else { place::by_hand(place::root().join(program)) };
+    job.args(words).env("ARENAL_FIGURES", "1");
     let job = job::run(&mut job, LIMIT).map_err(|error| format!("{name}: {error}"))?;
     if !job.success() {
         return Err(format!("{name}: {:?}\n{}", job.end, job.tail(60)));
