@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync::Mutex;
 use shuttle::{Config as Bounds, MaxSteps, Runner};
@@ -229,25 +230,21 @@ fn recovery_against_a_sleeper_that_wakes() {
     });
 }
 
-/// The same with little else to do, so that more schedules meet in the middle of a pop or a push.
+/// The same with little else to do, so that more schedules meet in the middle of a pop or a push. The chunks are those
+/// of the last slab, which the thief looks at last: few steps lie between its mark and what it takes.
 #[test]
 fn a_list_is_taken_from_a_sleeper_that_wakes() {
-    explore("thief", 6000, |world| {
+    explore("thief", 8000, |world| {
         let sleeper = spawn(world, false, |world| {
-            let mut kept = None;
-            for round in 0..4 {
-                os::asleep(shuttle::thread::yield_now);
-                let block = world.allocate(64).expect("memory");
-                if round % 2 == 0 {
-                    world.free(block)
-                } else {
-                    kept = Some(block)
-                }
-                if let Some(block) = kept.take_if(|_| round == 2) {
+            for _ in 0..4 {
+                // About as long as the thief looks around.
+                let long = shuttle::rand::thread_rng().gen_range(0..1500);
+                os::asleep(|| (0..long).for_each(|_| shuttle::thread::yield_now()));
+                for _ in 0..8 {
+                    let block = world.allocate(128 << 10).expect("memory");
                     world.free(block);
                 }
             }
-            kept.into_iter().for_each(|block| world.send(block));
         });
         let thief = spawn(world, false, |world| {
             for _ in 0..3 {

@@ -6,6 +6,8 @@ use core::cell::Cell;
 use core::ffi::c_void;
 use std::sync::Mutex;
 
+use shuttle::rand::Rng;
+
 pub(crate) use super::linux::{
     KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, release, reserve, write_stderr,
 };
@@ -67,8 +69,12 @@ pub(crate) fn thread_is_gone(thread: u32) -> bool {
     states(|states| states.get(thread as usize - 1) == Some(&State::Gone))
 }
 
+/// The look takes a while: what it saw may be over when it returns.
 pub(crate) fn sleeps_in_syscall(thread: u32) -> bool {
-    states(|states| states.get(thread as usize - 1) == Some(&State::Asleep))
+    let asleep = states(|states| states.get(thread as usize - 1) == Some(&State::Asleep));
+    let long = shuttle::rand::thread_rng().gen_range(0..4);
+    (0..long).for_each(|_| shuttle::thread::yield_now());
+    asleep
 }
 
 pub(crate) fn futex_wait(_word: &AtomicU32, _expected: u32) {
