@@ -15,7 +15,6 @@ use super::slot::Slot;
 use crate::class::CLASSES;
 use crate::os;
 use crate::span::tag::OwnerTag;
-use crate::sync::thread_local;
 
 /// Arenas beyond the primary one that a thread is attached to at a time.
 const OTHERS: usize = 8;
@@ -39,7 +38,7 @@ pub(crate) struct Thread {
 }
 
 #[cfg(not(all(feature = "initial-exec", target_arch = "x86_64")))]
-thread_local! {
+crate::sync::thread_local! {
     static THREAD: Thread = const { Thread::new() };
 }
 #[cfg(all(feature = "initial-exec", target_arch = "x86_64"))]
