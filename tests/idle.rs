@@ -15,7 +15,7 @@ type Job = Box<dyn FnOnce(&Arena) + Send>;
 /// A thread that does one job after the other and idles in between, inside no arena.
 struct Worker {
     jobs: Sender<Job>,
-    done: Receiver<()>,
+    done: Receiver<libc::pid_t>,
     thread: JoinHandle<()>,
 }
 
@@ -27,16 +27,21 @@ impl Worker {
         let thread = std::thread::spawn(move || {
             for job in inbox {
                 job(&arena);
-                outbox.send(()).expect("the test waits");
+                // SAFETY: no requirements.
+                outbox.send(unsafe { libc::gettid() }).expect("the test waits");
             }
         });
         Worker { jobs, done, thread }
     }
 
-    /// Returns when the job is done and the thread idle again.
+    /// Returns when the job is done and the thread asleep again.
     fn run(&self, job: impl FnOnce(&Arena) + Send + 'static) {
         self.jobs.send(Box::new(job)).expect("the worker lives");
-        self.done.recv().expect("the worker's job succeeds");
+        let thread = self.done.recv().expect("the worker's job succeeds");
+        let state = || std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).expect("the worker lives");
+        while state().starts_with("running") {
+            std::thread::yield_now();
+        }
     }
 
     fn end(self) {
