@@ -22,10 +22,10 @@ struct Step(&'static str, &'static str, &'static str);
 const STEPS: [Step; 6] = [
     Step("tests", "cargo test --release --no-fail-fast -- --nocapture", "cargo test --release -- --nocapture"),
     Step("models", ".ci/models", ".ci/models"),
-    Step("fuzz", ".ci/fuzz 900", ".ci/fuzz 20"),
+    Step("fuzz", ".ci/fuzz 300", ".ci/fuzz 20"),
     Step(
         "soak",
-        "cargo run --release --example soak -- --seconds 900",
+        "cargo run --release --example soak -- --seconds 300",
         "cargo run --release --example soak -- --seconds 20",
     ),
     Step("neighbours", ".ci/neighbours", ".ci/neighbours --quick"),
