@@ -102,8 +102,8 @@ impl Copy {
         }
         let needed = ["Cargo.toml", "Cargo.lock", "README.md", "rust-toolchain.toml", "src", "tests", "examples"];
         place::copy(&place::root(), &folder, &|name| needed.contains(&name))?;
-        // The checkout's own: what the library depends on is built there already.
-        Ok(Copy { folder, target: place::target() })
+        // Not the checkout's: cargo would take the broken library for the checkout's own.
+        Ok(Copy { folder, target: place::scratch()?.join("seeded-target") })
     }
 
     /// Applies the edits; the returned texts undo them.
