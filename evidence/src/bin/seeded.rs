@@ -100,8 +100,8 @@ impl Copy {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
-        let needed = ["Cargo.toml", "Cargo.lock", "README.md", "rust-toolchain.toml", "src", "tests", "examples"];
-        place::copy(&place::root(), &folder, &|name| needed.contains(&name))?;
+        let beside = [".git", "target", "bench", "evidence", "fuzz"];
+        place::copy(&place::root(), &folder, &|name| !beside.contains(&name))?;
         // Not the checkout's: cargo would take the broken library for the checkout's own.
         Ok(Copy { folder, target: place::scratch()?.join("seeded-target") })
     }
