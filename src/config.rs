@@ -15,7 +15,8 @@ pub enum Exhausted {
 /// Whether the arena asks the kernel for huge pages. Advice, where the kernel's mode is `madvise` or `always`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HugePages {
-    /// Once the arena has grown past 32 MiB, for what comes then: small programs keep their small footprint.
+    /// Once the arena has grown past 256 MiB, for what comes then: other programs keep their small footprint, and the
+    /// small pages that the kernel has at hand.
     #[default]
     Auto,
     /// From the first byte.

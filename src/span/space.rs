@@ -20,8 +20,10 @@ const COMMIT_STEP: usize = (1 << 20) / UNIT;
 const COMMIT_MOST: usize = (64 << 20) / UNIT;
 /// Units of a huge page of the CPU.
 const HUGE: usize = (2 << 20) / UNIT;
-/// With `HugePages::Auto`, units from here on may be asked to be huge: smaller programs stay on OS pages.
-const HUGE_FROM: usize = (32 << 20) / UNIT;
+/// With `HugePages::Auto`, units from here on may be asked to be huge: smaller programs stay on OS pages. A huge page is
+/// seldom at hand: it has to be cleared, compacted, in a virtual machine often backed anew, which costs a program of
+/// some 100 MiB more than it saves.
+const HUGE_FROM: usize = (256 << 20) / UNIT;
 
 /// A run of units in the hands of the caller.
 #[derive(Clone, Copy)]
