@@ -68,7 +68,7 @@ fn a_growing_thread_takes_what_a_departed_one_left() {
 fn pools_change_hands_while_their_chunks_come_back() {
     let arena = Arena::new(256 << 20);
     thread::scope(|scope| {
-        for _ in 0..3 {
+        let churn = || {
             scope.spawn(|| {
                 for round in 0..30 {
                     let arena = &arena;
@@ -85,8 +85,10 @@ fn pools_change_hands_while_their_chunks_come_back() {
                     mine.0.into_iter().for_each(|chunk| free(arena, chunk));
                     other.join().unwrap();
                 }
-            });
-        }
+            })
+        };
+        // Joined one by one: the scope itself does not wait for the exit hooks.
+        [(); 3].map(|()| churn()).into_iter().for_each(|thread| thread.join().unwrap());
     });
     arena.verify();
     assert_eq!(arena.info().allocated, 0);
