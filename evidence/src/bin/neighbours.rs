@@ -14,13 +14,12 @@ use arenal_evidence::job::{self, Job};
 use arenal_evidence::place;
 
 /// Crate, version, further arguments of `cargo test`.
-const CRATES: [(&str, &str, &str); 12] = [
+const CRATES: [(&str, &str, &str); 11] = [
     ("smallvec", "1.16.6", ""),
     ("crossbeam-epoch", "0.9.21", ""),
     ("crossbeam-deque", "0.8.8", ""),
     ("crossbeam-queue", "0.3.14", ""),
     ("crossbeam-channel", "0.5.17", ""),
-    ("crossbeam-skiplist", "0.1.3", ""),
     ("bytes", "1.12.2", ""),
     ("dashmap", "6.2.1", ""),
     ("indexmap", "2.14.2", ""),
