@@ -105,10 +105,14 @@ fn page(quick: bool, fresh: bool) -> Result<PathBuf, String> {
         let text = run(step, quick, kept.as_deref())?;
         figures.read(&text);
         let (name, counts) = (step.0, Counts::of(&text));
-        figures.set(&format!("{name}_passed"), counts.passed);
-        figures.set(&format!("{name}_ignored"), counts.ignored);
+        if counts.passed > 0 {
+            figures.set(&format!("{name}_passed"), counts.passed);
+            figures.set(&format!("{name}_ignored"), counts.ignored);
+        }
         let table: Vec<&str> = text.lines().filter(|line| line.starts_with("| ") || line.starts_with("|--")).collect();
-        figures.set(&format!("{name}_table"), table.join("\n"));
+        if !table.is_empty() {
+            figures.set(&format!("{name}_table"), table.join("\n"));
+        }
     }
     surroundings(&mut figures);
     let source = place::root().join("evidence/reliability.md");
