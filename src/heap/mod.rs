@@ -18,7 +18,8 @@
 //! | [`registry`] | all arenas of the process; fork                                         |
 //! | [`stats`]    | figures, from counts that exist anyway                                  |
 //!
-//! Locks, in the order in which they may be taken: registry, recovery, a heap's, slots, space. Called by the entries;
+//! Locks, in the order in which they may be taken: registry, recovery, a heap's, slots, space. Where another heap's or
+//! that of the slots is held, a heap's is only tried. Called by the entries;
 //! calls `slab`, `span`, `os`.
 
 pub(crate) mod head;

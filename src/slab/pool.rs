@@ -19,6 +19,7 @@
 
 use super::block::In;
 use super::chunk;
+use super::countdown::Countdown;
 use super::remote::{Remote, Returned};
 use crate::class::{Class, UNIT_SHIFT};
 use crate::fatal::fatal;
@@ -48,7 +49,7 @@ pub(crate) struct Pool {
     /// Free chunks. Written by the owner, or under the heap's lock while the pool is not in the owner's reach.
     free: AtomicUsize,
     /// See the equations. Written as `free`.
-    countdown: AtomicU32,
+    countdown: Countdown,
     /// Under the heap's lock, as all below on this line.
     trigger: Cell32,
     carved: Cell32,
@@ -83,7 +84,7 @@ impl Pool {
     pub(crate) fn init(&self, class: Class, units: usize, stale_units: usize) {
         let capacity = (units << UNIT_SHIFT) / class.size();
         self.free.store(chunk::END, Ordering::Relaxed);
-        self.countdown.store(0, Ordering::Relaxed);
+        self.countdown.set(0);
         self.trigger.set(0);
         self.carved.set(0);
         self.capacity.set(capacity as u32);
@@ -132,22 +133,17 @@ impl Pool {
         // Relaxed: one writer; see the fields.
         chunk::link(freed, self.free.load(Ordering::Relaxed));
         self.free.store(freed, Ordering::Relaxed);
-        let left = self.countdown.load(Ordering::Relaxed).wrapping_sub(1);
-        // Release: who sees the last chunk counted may give the pool away; the owner's stores come before.
-        self.countdown.store(left, Ordering::Release);
-        left == 0
+        self.countdown.count_down()
     }
 
     /// Chunks carved and not in `free`; the pool is not current.
     pub(crate) fn live(&self) -> u32 {
-        // Acquire: pairs with `push`.
-        self.countdown.load(Ordering::Acquire).wrapping_add(self.trigger.get())
+        self.countdown.left().wrapping_add(self.trigger.get())
     }
 
     /// Whether the countdown has run out and the pool awaits a look.
     pub(crate) fn ran_down(&self) -> bool {
-        // Relaxed: the caller is the only one who counts it down.
-        self.countdown.load(Ordering::Relaxed) == 0
+        self.countdown.has_run_out()
     }
 
     /// Aborts where more chunks came back than were handed out; the pool is not current.
@@ -167,7 +163,7 @@ impl Pool {
     /// Places the next look of the slow path: when `live` falls to `at`.
     fn look_at(&self, live: u32, at: u32) {
         self.trigger.set(at);
-        self.countdown.store(live - at, Ordering::Relaxed);
+        self.countdown.set(live - at);
         self.last.set(live);
     }
 
@@ -201,14 +197,14 @@ impl Pool {
 
     /// The current pool's chunks in `free`.
     pub(crate) fn freed_beside(&self) -> u32 {
-        CURRENT - self.countdown.load(Ordering::Acquire)
+        CURRENT - self.countdown.left()
     }
 
     /// Becomes or is current: its free chunks, all of them. By the owner, under the heap's lock.
     pub(crate) fn take_free(&self) -> usize {
         let head = self.free.load(Ordering::Relaxed);
         self.free.store(chunk::END, Ordering::Relaxed);
-        self.countdown.store(CURRENT, Ordering::Relaxed);
+        self.countdown.set(CURRENT);
         self.set_standing(Standing::Current);
         head
     }
