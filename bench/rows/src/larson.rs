@@ -14,6 +14,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::time("larson-2", OPERATION, || larson(2)),
     Row::time("larson-4", OPERATION, || larson(4)),
     Row::time("larson-8", OPERATION, || larson(8)),
+    Row::time("larson-16", OPERATION, || larson(16)),
 ];
 
 const OPERATIONS: usize = 8_000_000;
