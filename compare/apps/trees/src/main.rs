@@ -27,7 +27,7 @@ fn main() {
                         if number >= ROUNDS * sources.len() {
                             return;
                         }
-                        let tree = SourceFile::parse(&sources[number % sources.len()], Edition::Edition2024);
+                        let tree = SourceFile::parse(sources[number % sources.len()], Edition::Edition2024);
                         let shape = tree.tree().syntax().descendants().fold(0_u64, |sum, node| {
                             sum.wrapping_mul(31).wrapping_add(u64::from(u32::from(node.text_range().len())))
                         });
