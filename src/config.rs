@@ -1,6 +1,6 @@
 //! What an arena may be told at its construction.
 
-use crate::span::space::Huge;
+use crate::span::huge::Huge;
 
 /// What happens to a request when the arena is full and nothing parked can be recovered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -15,8 +15,9 @@ pub enum Exhausted {
 /// Whether the arena asks the kernel for huge pages. Advice, where the kernel's mode is `madvise` or `always`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HugePages {
-    /// Once the arena has grown past 256 MiB, for what comes then: other programs keep their small footprint, and the
-    /// small pages that the kernel has at hand.
+    /// Once the arena has grown past 32 MiB, for what comes then, as long as most of it is in use and the kernel has them
+    /// at hand: they are taken one by one and timed, and after a slow one the arena grows fourfold on OS pages first.
+    /// Smaller programs keep their small footprint.
     #[default]
     Auto,
     /// From the first byte.
@@ -29,7 +30,7 @@ impl HugePages {
     pub(crate) fn policy(self) -> Huge {
         match self {
             HugePages::Auto => Huge::AUTO,
-            HugePages::Always => Huge::ALWAYS,
+            HugePages::Always => Huge::Always,
             HugePages::Never => Huge::Never,
         }
     }

@@ -7,8 +7,9 @@ use super::slot::{SLOT, Slot};
 use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
 use crate::lock::{Guard, Lock};
 use crate::os;
+use crate::span::huge::Huge;
 use crate::span::map::Map;
-use crate::span::space::{Huge, Space, Span};
+use crate::span::space::{Space, Span};
 use crate::span::tag::MAX_OWNERS;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Cell32, Ordering};
 

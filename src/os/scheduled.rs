@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use shuttle::rand::Rng;
 
 pub(crate) use super::linux::{
-    KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, release, reserve, write_stderr,
+    KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, populate, release, reserve, write_stderr,
 };
 use crate::sync::AtomicU32;
 

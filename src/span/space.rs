@@ -9,6 +9,7 @@
 //! the frontier lowers it. The cap is charged here and nowhere else: no unit beyond the limit exists.
 
 use super::bins::Bins;
+use super::huge::{HUGE, Huge};
 use super::map::Map;
 use super::tag;
 use crate::class::{MAX_ALIGN, UNIT};
@@ -18,13 +19,6 @@ use crate::os;
 const COMMIT_STEP: usize = (1 << 20) / UNIT;
 /// Units committed at most at a time: 64 MiB.
 const COMMIT_MOST: usize = (64 << 20) / UNIT;
-/// Units of a huge page of the CPU.
-const HUGE: usize = (2 << 20) / UNIT;
-/// With `HugePages::Auto`, units from here on may be asked to be huge: smaller programs stay on OS pages. A huge page is
-/// seldom at hand: it has to be cleared, compacted, in a virtual machine often backed anew, which costs a program of
-/// some 100 MiB more than it saves.
-const HUGE_FROM: usize = (256 << 20) / UNIT;
-
 /// A run of units in the hands of the caller.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
@@ -32,18 +26,6 @@ pub(crate) struct Span {
     pub(crate) units: usize,
     /// One past the last unit that may hold old data; all behind it reads as zero.
     pub(crate) stale_end: usize,
-}
-
-/// Which units are asked to be huge pages.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Huge {
-    From(usize),
-    Never,
-}
-
-impl Huge {
-    pub(crate) const AUTO: Huge = Huge::From(HUGE_FROM);
-    pub(crate) const ALWAYS: Huge = Huge::From(0);
 }
 
 /// Protected by one lock of the arena.
@@ -62,15 +44,7 @@ pub(crate) struct Space {
 
 impl Space {
     pub(crate) fn new(map: &Map, huge: Huge) -> Space {
-        if let Huge::From(from) = huge {
-            if from > 0 {
-                // SAFETY: the range begins the units, and `min` keeps it inside.
-                unsafe { os::advise_huge(map.base(), from.min(map.units()) * UNIT, false) };
-            }
-        } else {
-            // SAFETY: the range is all of the units.
-            unsafe { os::advise_huge(map.base(), map.capacity(), false) };
-        }
+        huge.begin(map);
         Space { bins: Bins::EMPTY, frontier: 0, committed: 0, limit: map.units(), taken: 0, dirty: 0, huge }
     }
 
@@ -266,9 +240,13 @@ impl Space {
         if end <= self.committed {
             return true;
         }
-        let generous = self.committed + (self.committed / 8).clamp(COMMIT_STEP, COMMIT_MOST);
-        let wanted = end.max(generous).next_multiple_of(HUGE).min(self.limit);
         let dense = filled * 2 >= self.frontier;
+        let ahead = if self.huge.probes(self.committed, dense) {
+            0
+        } else {
+            (self.committed / 8).clamp(COMMIT_STEP, COMMIT_MOST)
+        };
+        let wanted = end.max(self.committed + ahead).next_multiple_of(HUGE).min(self.limit);
         self.commit_to(map, wanted, dense) || self.commit_to(map, end, dense)
     }
 
@@ -281,12 +259,9 @@ impl Space {
         if !unsafe { os::commit(start, bytes) && map.notes().commit(self.committed, end) } {
             return false;
         }
-        if let Huge::From(from) = self.huge
-            && self.committed >= from
-            && (dense || from == 0)
-        {
-            // SAFETY: as above.
-            unsafe { os::advise_huge(start, bytes, true) };
+        let backed = self.huge.advise(map, self.committed, end, dense);
+        if backed > 0 {
+            self.dirty += map.set_dirty(self.committed, backed).0;
         }
         self.committed = end;
         true

@@ -1,0 +1,85 @@
+//! Promise: `HugePages::Auto` asks for huge pages past 32 MiB only, and `trim` gives back what they took.
+
+mod common;
+
+use std::ptr::NonNull;
+
+use arenal::Arena;
+use common::{MIB, bounded, layout};
+
+/// Anonymous huge pages of the process, in bytes; 0 where the kernel knows none.
+fn huge() -> usize {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").expect("Linux");
+    let line = text.lines().find_map(|line| line.strip_prefix("AnonHugePages:"));
+    line.map_or(0, |rest| rest.trim().trim_end_matches("kB").trim().parse::<usize>().expect("a number") * 1024)
+}
+
+/// Blocks of 1 MiB, written to.
+fn fill(arena: &Arena, mebibytes: usize) -> Vec<NonNull<u8>> {
+    (0..mebibytes)
+        .map(|_| {
+            let block = arena.allocate(layout(MIB, 8)).expect("memory");
+            // SAFETY: a live block of that size.
+            unsafe { block.write_bytes(1, MIB) };
+            block
+        })
+        .collect()
+}
+
+/// Whether the kernel gives a huge page to who asks for one.
+fn kernel_has_them() -> bool {
+    let bytes = 4 * MIB;
+    // SAFETY: a mapping of its own, written to inside its bounds and unmapped once.
+    unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let start = libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0);
+        assert_ne!(start, libc::MAP_FAILED);
+        libc::madvise(start, bytes, libc::MADV_HUGEPAGE);
+        start.cast::<u8>().write_bytes(1, bytes);
+        let found = huge() > 0;
+        libc::munmap(start, bytes);
+        found
+    }
+}
+
+#[test]
+fn small_programs_stay_on_os_pages() {
+    let _alone = common::serial();
+    let arena = bounded(256 * MIB);
+    let before = huge();
+    fill(&arena, 31);
+    assert_eq!(huge(), before);
+}
+
+/// Those at hand: where the host has to back each anew, the arena declines, so that some attempts may see none.
+#[test]
+fn large_programs_get_the_huge_pages_at_hand() {
+    let _alone = common::serial();
+    if !kernel_has_them() {
+        println!("no huge pages here");
+        return;
+    }
+    let found = (0..20).any(|_| {
+        let arena = bounded(256 * MIB);
+        fill(&arena, 64);
+        huge() >= 2 * MIB
+    });
+    assert!(found, "20 arenas of 64 MiB without a huge page");
+}
+
+#[test]
+fn what_was_backed_at_once_is_trimmed() {
+    let _alone = common::serial();
+    let arena = bounded(256 * MIB);
+    arena.trim();
+    let before = common::rss();
+    // The last of these begins the page that is timed; behind it another mebibyte is backed and never handed out.
+    for block in fill(&arena, 35) {
+        // SAFETY: a live block, freed once.
+        unsafe { arena.free(block) };
+    }
+    assert!(arena.info().heap >= 36 * MIB, "{:?}", arena.info());
+    arena.trim();
+    let left = common::rss().saturating_sub(before);
+    assert!(left < MIB * 3 / 4, "{left} bytes are left");
+}
