@@ -2,8 +2,8 @@
 //!
 //! A huge page at hand costs a quarter of the 512 page faults that it replaces. One that has to be compacted, or that a
 //! virtual machine's host has to back anew, costs several times as much, and the kernel often has small pages at hand
-//! when it has no huge one. Nobody tells which it will be; so huge pages are taken one by one, and timed. A slow one is
-//! the last for as long as it takes the arena to grow fourfold.
+//! when it has no huge one. Nobody tells which it will be; so huge pages are taken one by one, and timed. What quick ones
+//! have saved pays for slow ones; when it does not, the arena grows fourfold on OS pages before it tries again.
 
 use super::map::Map;
 use crate::class::UNIT;
@@ -16,18 +16,23 @@ const FROM: usize = (32 << 20) / UNIT;
 /// Nanoseconds in which a huge page at hand is cleared and mapped, with room for a slow machine. As OS pages the same
 /// memory takes 200,000 to 800,000.
 const AT_HAND: u64 = 400_000;
+/// Quick pages that save what a slow one costs.
+const PRICE: usize = 8;
 
 /// Which units are asked to be huge pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Huge {
-    /// From this unit on, if they come quickly.
-    From(usize),
+    /// From this unit on, with so many quick ones not yet spent on slow ones.
+    From {
+        unit: usize,
+        quick: usize,
+    },
     Always,
     Never,
 }
 
 impl Huge {
-    pub(crate) const AUTO: Huge = Huge::From(FROM);
+    pub(crate) const AUTO: Huge = Huge::From { unit: FROM, quick: 0 };
 
     /// Before anything is committed.
     pub(crate) fn begin(self, map: &Map) {
@@ -41,7 +46,7 @@ impl Huge {
     ///
     /// `dense` says whether most of the heap is in full use.
     pub(crate) fn probes(self, from: usize, dense: bool) -> bool {
-        matches!(self, Huge::From(first) if dense && from >= first && from.is_multiple_of(HUGE))
+        matches!(self, Huge::From { unit, .. } if dense && from >= unit && from.is_multiple_of(HUGE))
     }
 
     /// Advises newly committed units, none of which is in use; how many of the first are now backed by memory.
@@ -49,19 +54,25 @@ impl Huge {
         let start = map.address(from);
         // SAFETY: `from..end` is committed and in nobody's hands, says the caller.
         let ask = |wanted| unsafe { os::advise_huge(start, (end - from) * UNIT, wanted) };
-        if *self == Huge::Always {
-            ask(true);
+        match *self {
+            Huge::Always => ask(true),
+            Huge::From { unit, quick } if self.probes(from, dense) && end - from >= HUGE => {
+                ask(true);
+                // SAFETY: as for `ask`.
+                let taken = unsafe { os::populate(start, HUGE * UNIT) };
+                let at_hand = taken.is_some_and(|nanoseconds| nanoseconds <= AT_HAND);
+                *self = match quick.checked_sub(PRICE) {
+                    _ if at_hand => Huge::From { unit, quick: quick + 1 },
+                    Some(quick) => Huge::From { unit, quick },
+                    None => {
+                        ask(false);
+                        Huge::From { unit: end.saturating_mul(4), quick: 0 }
+                    }
+                };
+                return if taken.is_some() { HUGE } else { 0 };
+            }
+            _ => {}
         }
-        if !self.probes(from, dense) || end - from < HUGE {
-            return 0;
-        }
-        ask(true);
-        // SAFETY: as for `ask`.
-        let taken = unsafe { os::populate(start, HUGE * UNIT) };
-        if taken.is_none_or(|nanoseconds| nanoseconds > AT_HAND) {
-            ask(false);
-            *self = Huge::From(end.saturating_mul(4));
-        }
-        if taken.is_some() { HUGE } else { 0 }
+        0
     }
 }
