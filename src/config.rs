@@ -16,8 +16,8 @@ pub enum Exhausted {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HugePages {
     /// Once the arena has grown past 32 MiB, for what comes then, as long as most of it is in use and the kernel has them
-    /// at hand: they are taken one by one and timed, and after a slow one the arena grows fourfold on OS pages first.
-    /// Smaller programs keep their small footprint.
+    /// at hand: they are taken one by one and timed, and a slow one ends it for a while. Smaller programs keep their
+    /// small footprint.
     #[default]
     Auto,
     /// From the first byte.

@@ -118,21 +118,8 @@ pub(crate) unsafe fn advise_huge(start: *mut u8, bytes: usize, wanted: bool) {
     unsafe { libc::madvise(start.cast(), bytes, advice) };
 }
 
-/// Backs committed memory by pages at once, as if it had been written to; the nanoseconds the processor spent on it.
-/// `None`: the kernel has no memory, or does not know the call (before 5.14).
-///
-/// # Safety
-/// The range is committed memory of the caller's.
-pub(crate) unsafe fn populate(start: *mut u8, bytes: usize) -> Option<u64> {
-    let _errno = KeepErrno::new();
-    let before = nanoseconds();
-    // SAFETY: contents stay as they are.
-    let done = unsafe { libc::madvise(start.cast(), bytes, libc::MADV_POPULATE_WRITE) == 0 };
-    done.then(|| nanoseconds().saturating_sub(before))
-}
-
-/// For which the calling thread has been running: other threads' turns do not count.
-fn nanoseconds() -> u64 {
+/// Nanoseconds for which the calling thread has been running: other threads' turns do not count.
+pub(crate) fn processor_time() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is writable; the clock exists on every kernel.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };

@@ -26,6 +26,19 @@ pub(crate) fn link(chunk: usize, next: usize) {
     word(chunk).store(link::encode(chunk, next), Ordering::Relaxed)
 }
 
+/// Has the processor fetch a chunk that is soon to be read, or an end mark's line, which is none.
+#[inline(always)]
+pub(crate) fn prefetch(chunk: usize) {
+    #[cfg(all(target_arch = "x86_64", not(any(loom, miri))))]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which reads nothing and faults at no address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(chunk as *const i8) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(any(loom, miri)))))]
+    let _ = chunk;
+}
+
 /// Number of chunks of a list, all of which lie in `range` at multiples of `size`, and its end mark; `None` if it leaves
 /// the range or is longer than `most` (then it was being changed, or is corrupt).
 pub(crate) fn survey(head: usize, range: core::ops::Range<usize>, size: usize, most: u32) -> Option<(u32, usize)> {

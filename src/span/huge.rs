@@ -2,8 +2,9 @@
 //!
 //! A huge page at hand costs a quarter of the 512 page faults that it replaces. One that has to be compacted, or that a
 //! virtual machine's host has to back anew, costs several times as much, and the kernel often has small pages at hand
-//! when it has no huge one. Nobody tells which it will be; so huge pages are taken one by one, and timed. What quick ones
-//! have saved pays for slow ones; when it does not, the arena grows fourfold on OS pages before it tries again.
+//! when it has no huge one. Nobody tells which it will be; so each is touched when the frontier comes to it, and timed.
+//! What quick ones have saved pays for slow ones; when it does not, the arena grows on OS pages before it tries again,
+//! twice as far each time that the next one is slow, too.
 
 use super::map::Map;
 use crate::class::UNIT;
@@ -13,66 +14,96 @@ use crate::os;
 pub(crate) const HUGE: usize = (2 << 20) / UNIT;
 /// With `HugePages::Auto`, units from here on may be huge: smaller programs stay on OS pages.
 const FROM: usize = (32 << 20) / UNIT;
-/// Nanoseconds in which a huge page at hand is cleared and mapped, with room for a slow machine. As OS pages the same
-/// memory takes 200,000 to 800,000.
-const AT_HAND: u64 = 400_000;
+/// Nanoseconds in which a huge page at hand is cleared and mapped even on a loaded machine: 70,000 to 500,000 were seen.
+/// As OS pages the same memory takes 200,000 to 1,000,000; a page that is not at hand, several millions.
+const AT_HAND: u64 = 1_000_000;
 /// Quick pages that save what a slow one costs.
 const PRICE: usize = 8;
+/// Units on OS pages after a slow one that is not paid for, and twice as many after the next.
+const PAUSE: usize = 16 * HUGE;
 
 /// Which units are asked to be huge pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Huge {
-    /// From this unit on, with so many quick ones not yet spent on slow ones.
-    From {
-        unit: usize,
-        quick: usize,
-    },
+    Auto(Trial),
     Always,
     Never,
 }
 
+/// Under the space's lock. Invariant: `next` and `from` are multiples of [`HUGE`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Trial {
+    /// Units from here on are asked to be huge when they are committed.
+    from: usize,
+    /// The next page to be timed.
+    next: usize,
+    /// One past the last unit that was asked to be huge.
+    asked: usize,
+    /// Quick ones not yet spent on slow ones.
+    quick: usize,
+    /// The next pause, in units.
+    pause: usize,
+}
+
 impl Huge {
-    pub(crate) const AUTO: Huge = Huge::From { unit: FROM, quick: 0 };
+    pub(crate) const AUTO: Huge = Huge::Auto(Trial { from: FROM, next: 0, asked: 0, quick: 0, pause: PAUSE });
 
     /// Before anything is committed.
     pub(crate) fn begin(self, map: &Map) {
         if self != Huge::Always {
-            // SAFETY: the range is all of the units.
-            unsafe { os::advise_huge(map.base(), map.capacity(), false) };
+            ask(map, 0, map.units(), false);
         }
     }
 
-    /// Whether the next page is to be timed, so that no more than it should be committed.
-    ///
-    /// `dense` says whether most of the heap is in full use.
-    pub(crate) fn probes(self, from: usize, dense: bool) -> bool {
-        matches!(self, Huge::From { unit, .. } if dense && from >= unit && from.is_multiple_of(HUGE))
-    }
-
-    /// Advises newly committed units, none of which is in use; how many of the first are now backed by memory.
-    pub(crate) fn advise(&mut self, map: &Map, from: usize, end: usize, dense: bool) -> usize {
-        let start = map.address(from);
-        // SAFETY: `from..end` is committed and in nobody's hands, says the caller.
-        let ask = |wanted| unsafe { os::advise_huge(start, (end - from) * UNIT, wanted) };
-        match *self {
-            Huge::Always => ask(true),
-            Huge::From { unit, quick } if self.probes(from, dense) && end - from >= HUGE => {
-                ask(true);
-                // SAFETY: as for `ask`.
-                let taken = unsafe { os::populate(start, HUGE * UNIT) };
-                let at_hand = taken.is_some_and(|nanoseconds| nanoseconds <= AT_HAND);
-                *self = match quick.checked_sub(PRICE) {
-                    _ if at_hand => Huge::From { unit, quick: quick + 1 },
-                    Some(quick) => Huge::From { unit, quick },
-                    None => {
-                        ask(false);
-                        Huge::From { unit: end.saturating_mul(4), quick: 0 }
-                    }
-                };
-                return if taken.is_some() { HUGE } else { 0 };
+    /// Advises newly committed units, none of which is in use. `dense` says whether most of the heap is in full use.
+    pub(crate) fn advise(&mut self, map: &Map, start: usize, end: usize, dense: bool) {
+        match self {
+            Huge::Always => ask(map, start, end, true),
+            Huge::Auto(trial) if dense && start >= trial.from => {
+                ask(map, start, end, true);
+                trial.next = trial.next.max(start.next_multiple_of(HUGE));
+                trial.asked = end;
             }
             _ => {}
         }
-        0
     }
+
+    /// The frontier moves: the first unit of a huge page that is now backed by memory. Of what lies between the two, the
+    /// caller holds everything, and needs no contents.
+    pub(crate) fn reach(&mut self, map: &Map, old: usize, new: usize) -> Option<usize> {
+        let Huge::Auto(trial) = self else { return None };
+        let page = trial.next.max(old.next_multiple_of(HUGE));
+        if page >= new || page + HUGE > trial.asked {
+            return None;
+        }
+        // Of a span that is larger than a page, only the first: the caller may not need all of it.
+        trial.next = new.next_multiple_of(HUGE);
+        let before = os::processor_time();
+        // SAFETY: the page is committed, and its first unit in the caller's hands.
+        unsafe { map.address(page).write_volatile(0) };
+        trial.judge(map, page + HUGE, os::processor_time().saturating_sub(before));
+        Some(page)
+    }
+}
+
+impl Trial {
+    fn judge(&mut self, map: &Map, end: usize, nanoseconds: u64) {
+        if nanoseconds <= AT_HAND {
+            self.quick += 1;
+            self.pause = PAUSE;
+        } else if self.quick >= PRICE {
+            self.quick -= PRICE;
+        } else {
+            ask(map, end, self.asked, false);
+            self.asked = end;
+            self.from = end + self.pause;
+            self.pause = self.pause.saturating_mul(2);
+        }
+    }
+}
+
+/// For units that nobody uses, or whose user does not mind.
+fn ask(map: &Map, start: usize, end: usize, wanted: bool) {
+    // SAFETY: callers pass units of the map.
+    unsafe { os::advise_huge(map.address(start), (end - start) * UNIT, wanted) };
 }

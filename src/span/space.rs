@@ -70,6 +70,7 @@ impl Space {
         if units > self.limit {
             return None;
         }
+        let old = self.frontier;
         let unit = match self.bins.find(map, units, align) {
             Some(free) => self.cut(map, free, units, align),
             None => match self.advance(map, units, align, filled) {
@@ -80,7 +81,11 @@ impl Space {
                 }
             },
         };
-        Some(self.hand_out(map, unit, units))
+        let span = self.hand_out(map, unit, units);
+        if let Some(page) = self.huge.reach(map, old, self.frontier) {
+            self.dirty += map.set_dirty(page, HUGE).0;
+        }
+        Some(span)
     }
 
     /// Joins a span with its free neighbours.
@@ -240,13 +245,9 @@ impl Space {
         if end <= self.committed {
             return true;
         }
+        let generous = self.committed + (self.committed / 8).clamp(COMMIT_STEP, COMMIT_MOST);
+        let wanted = end.max(generous).next_multiple_of(HUGE).min(self.limit);
         let dense = filled * 2 >= self.frontier;
-        let ahead = if self.huge.probes(self.committed, dense) {
-            0
-        } else {
-            (self.committed / 8).clamp(COMMIT_STEP, COMMIT_MOST)
-        };
-        let wanted = end.max(self.committed + ahead).next_multiple_of(HUGE).min(self.limit);
         self.commit_to(map, wanted, dense) || self.commit_to(map, end, dense)
     }
 
@@ -259,10 +260,7 @@ impl Space {
         if !unsafe { os::commit(start, bytes) && map.notes().commit(self.committed, end) } {
             return false;
         }
-        let backed = self.huge.advise(map, self.committed, end, dense);
-        if backed > 0 {
-            self.dirty += map.set_dirty(self.committed, backed).0;
-        }
+        self.huge.advise(map, self.committed, end, dense);
         self.committed = end;
         true
     }
