@@ -31,6 +31,7 @@ pub(crate) fn send_home(shared: &Shared, head: usize) {
     while at >= chunk::FLOOR {
         let freed = at;
         at = chunk::next(freed);
+        // Its link is read in the next turn.
         chunk::prefetch(at);
         let Some((_, unit)) = map.unit_of(freed).and_then(|unit| map.pool_of(map.tag(unit))) else {
             crate::fatal::fatal(format_args!("list of freed chunks is corrupt at {freed:#x}"));

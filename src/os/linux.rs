@@ -120,6 +120,7 @@ pub(crate) unsafe fn advise_huge(start: *mut u8, bytes: usize, wanted: bool) {
 
 /// Nanoseconds for which the calling thread has been running: other threads' turns do not count.
 pub(crate) fn processor_time() -> u64 {
+    let _errno = KeepErrno::new();
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is writable; the clock exists on every kernel.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };

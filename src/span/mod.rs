@@ -1,7 +1,8 @@
 //! Spans: runs of units cut from the arena.
 //!
 //! [`map`] says where everything in the reservation lies and turns addresses into units; [`space`] cuts, joins, commits
-//! and gives back; [`bins`] finds a free span of a size; [`huge`] says what is asked to be huge pages. Called by `slab` and `heap`; calls `os`.
+//! and gives back; [`bins`] finds a free span of a size; [`huge`] says what is asked to be huge pages. Called by `slab`
+//! and `heap`; calls `os`.
 
 pub(crate) mod bins;
 pub(crate) mod huge;

@@ -19,6 +19,7 @@ use crate::os;
 const COMMIT_STEP: usize = (1 << 20) / UNIT;
 /// Units committed at most at a time: 64 MiB.
 const COMMIT_MOST: usize = (64 << 20) / UNIT;
+
 /// A run of units in the hands of the caller.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
