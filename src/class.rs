@@ -132,6 +132,8 @@ impl Class {
         if size <= FINE_LIMIT {
             Some(Class(BY_EIGHTS[size.div_ceil(8)] as u32))
         } else if size <= MAX_CHUNK {
+            // Out of the way of small sizes, which are most.
+            core::hint::cold_path();
             let below = size - 1;
             let octave = below.ilog2();
             let class = (octave as usize - 10) * 8 + ((below >> (octave - 3)) & 7) + FINE_CLASSES;

@@ -23,7 +23,7 @@ pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsiz
 pub(crate) use scheduled::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(shuttle)]
 pub(crate) use shuttle::thread_local;
-#[cfg(not(any(loom, shuttle, all(feature = "initial-exec", target_arch = "x86_64"))))]
+#[cfg(not(any(loom, shuttle, target_arch = "x86_64")))]
 pub(crate) use std::thread_local;
 
 /// One step of a wait that should be short.

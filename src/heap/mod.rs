@@ -7,7 +7,7 @@
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
 //! | [`shared`]   | an arena's shared state: its heaps and its space                        |
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
-//! | `storage`    | the thread's own storage, in a shared object loaded with the program    |
+//! | `storage`    | the thread's own storage, reached without a call                        |
 //! | [`refill`]   | allocation when the list is empty                                       |
 //! | [`large`]    | requests that get a span of their own                                   |
 //! | [`returns`]  | frees beyond the current pool: own pools, other heaps'                  |
@@ -46,7 +46,7 @@ pub(crate) mod slot;
 pub(crate) mod stats;
 #[cfg(not(loom))]
 pub(crate) mod steal;
-#[cfg(all(not(loom), feature = "initial-exec", target_arch = "x86_64"))]
+#[cfg(all(target_arch = "x86_64", not(any(loom, shuttle))))]
 mod storage;
 #[cfg(not(loom))]
 pub(crate) mod thread;

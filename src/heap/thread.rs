@@ -27,7 +27,8 @@ struct Entry {
     local: *const Local,
 }
 
-/// What a thread keeps in its own storage.
+/// What a thread keeps in its own storage. The lists first: an index into them is then their distance.
+#[repr(C)]
 pub(crate) struct Thread {
     primary: Local,
     primary_uid: Cell<u64>,
@@ -37,11 +38,11 @@ pub(crate) struct Thread {
     dead: Cell<bool>,
 }
 
-#[cfg(not(all(feature = "initial-exec", target_arch = "x86_64")))]
+#[cfg(not(all(target_arch = "x86_64", not(shuttle))))]
 crate::sync::thread_local! {
     static THREAD: Thread = const { Thread::new() };
 }
-#[cfg(all(feature = "initial-exec", target_arch = "x86_64"))]
+#[cfg(all(target_arch = "x86_64", not(shuttle)))]
 static THREAD: super::storage::Storage = super::storage::Storage;
 
 /// The calling thread's lists of the primary arena.

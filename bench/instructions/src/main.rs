@@ -36,6 +36,16 @@ fn measured_pair_runtime(sizes: &[usize]) {
     }
 }
 
+/// As [`measured_pair_runtime`] from code that nothing is inlined into, as a dependency's without link-time optimisation.
+#[inline(never)]
+fn measured_pair_called(sizes: &[usize]) {
+    let (alloc, dealloc) = black_box((alloc as unsafe fn(Layout) -> *mut u8, dealloc as unsafe fn(*mut u8, Layout)));
+    for &size in sizes {
+        // SAFETY: the size is not zero, and the block is freed with its layout.
+        unsafe { dealloc(black_box(alloc(layout(size))), layout(size)) };
+    }
+}
+
 #[inline(never)]
 fn measured_alloc(held: &mut Vec<Box<Chunk>>) {
     for (at, place) in held.spare_capacity_mut()[..ROUNDS].iter_mut().enumerate() {
@@ -85,14 +95,14 @@ fn main() {
     drop(chunks(ROUNDS * 2));
     match path.as_str() {
         "pair" => measured_pair(),
-        "pair_runtime" => {
+        "pair_runtime" | "pair_called" => {
             let sizes = sizes();
             // Once before, so that every slab has its pool.
             for _ in 0..2 {
                 let held: Vec<Vec<u8>> = sizes.iter().map(|&size| Vec::with_capacity(size)).collect();
                 drop(held);
             }
-            measured_pair_runtime(&sizes);
+            if path == "pair_called" { measured_pair_called(&sizes) } else { measured_pair_runtime(&sizes) }
         }
         "alloc" => measured_alloc(&mut Vec::with_capacity(ROUNDS)),
         "free" => measured_free(&mut chunks(ROUNDS)),
@@ -114,7 +124,8 @@ fn main() {
         "zeroed" => measured_zeroed(),
         other => {
             eprintln!(
-                "no path {other:?}: pair, pair_runtime, alloc, free, free_beside, free_remote, realloc_in_place, zeroed"
+                "no path {other:?}: pair, pair_runtime, pair_called, alloc, free, free_beside, free_remote, \
+                 realloc_in_place, zeroed"
             );
             std::process::exit(2);
         }
