@@ -157,23 +157,25 @@ impl Arena {
     pub(crate) unsafe fn deallocate_fast(&self, ptr: *mut u8, layout: Layout) {
         let class = self.unseal(ptr, layout);
         if let Some(class) = class {
-            if thread::with_primary(|local| local.chunks(class).push(ptr as usize)) {
-                return;
-            }
-            // SAFETY: the caller's promise.
-            return unsafe { self.deallocate_beside(ptr, class) };
+            return thread::with_primary(|local| {
+                if !local.chunks(class).push(ptr as usize) {
+                    // SAFETY: the caller's promise.
+                    unsafe { self.deallocate_beside(ptr, class, local) }
+                }
+            });
         }
         // SAFETY: the caller's promise.
         unsafe { self.deallocate_slow(ptr, None) }
     }
 
-    /// Frees a chunk that is not of a current pool of the primary arena. Not cold: one call, and straight on.
+    /// Frees a chunk that is not of a current pool of the primary arena, of which these are the thread's lists. Not
+    /// cold: one call, and straight on.
     ///
     /// # Safety
     /// The block comes from this arena, with a layout of this class, and is not used afterwards.
     #[inline(never)]
-    unsafe extern "C" fn deallocate_beside(&self, ptr: *mut u8, class: Class) {
-        match thread::with_primary(|local| local.free_beside(class, ptr as usize)) {
+    unsafe extern "C" fn deallocate_beside(&self, ptr: *mut u8, class: Class, local: &Local) {
+        match local.free_beside(class, ptr as usize) {
             Beside::Done => {}
             Beside::RanDown(record) => self.ran_down(record),
             Beside::Enough(class) => self.send_home(class),
