@@ -52,3 +52,15 @@ fn what_is_no_slab_panics_with_size_and_neighbours() {
     // SAFETY: live, and freed once.
     unsafe { arena.free(ptr) };
 }
+
+/// Pools begin at the same place of a page; what is used first of many slabs must not compete for the same cache lines.
+#[test]
+fn the_first_chunks_of_slabs_are_spread_over_the_page() {
+    let arena = bounded(16 * MIB);
+    let places: std::collections::BTreeSet<usize> = (1..=32)
+        .map(|eights| arena.allocate(layout(eights * 8, 8)).unwrap())
+        .map(|block| block.as_ptr() as usize % 4096 / 64)
+        .collect();
+    // 24 slabs serve these sizes, and a page has 64 lines.
+    assert!(places.len() > 12, "{places:?}");
+}

@@ -130,7 +130,7 @@ fn from_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) -> O
     if head < chunk::FLOOR && !pool.is_carved() {
         let bytes = CARVE << (slab.pools.get() / CARVE_GROWS).min(2);
         let one = if pool.class().bumps() { pool.carve_one(base) } else { None };
-        head = if one.is_some() { chunk::END } else { pool.carve(base, bytes) };
+        head = if one.is_some() { chunk::END } else { pool.carve(base, bytes, slab.pools.get() == 1) };
         if pool.is_carved() {
             shared.fill(pool.units());
         }

@@ -26,6 +26,16 @@ pub(crate) fn link(chunk: usize, next: usize) {
     word(chunk).store(link::encode(chunk, next), Ordering::Relaxed)
 }
 
+/// Links chunks of `size` bytes that lie side by side, each to the one behind it; `last` is left as it is.
+#[inline(always)]
+pub(crate) fn link_up(first: usize, last: usize, size: usize) {
+    let mut at = first;
+    while at < last {
+        link(at, at + size);
+        at += size;
+    }
+}
+
 /// Has the processor fetch a chunk that is soon to be read; an end mark does no harm. Other processors than x86-64 are
 /// not asked.
 #[inline(always)]

@@ -71,6 +71,11 @@ pub(crate) struct Pool {
 
 const _: () = assert!(size_of::<Pool>() == RECORD && core::mem::offset_of!(Pool, remote) == 64);
 
+/// A number that differs from pool to pool (Fibonacci hashing).
+fn spread(base: usize) -> u32 {
+    ((base >> UNIT_SHIFT) as u32).wrapping_mul(0x9e37_79b9) >> 16
+}
+
 impl Pool {
     #[inline(always)]
     pub(crate) fn at(map: &Map, unit: usize) -> &Pool {
@@ -224,21 +229,28 @@ impl Pool {
     }
 
     /// Carves chunks worth at least `bytes` (but one at least) and links them; `END` if none are left.
-    pub(crate) fn carve(&self, base: usize, bytes: usize) -> usize {
+    ///
+    /// All pools begin at the same place of a page. Slabs of which little is used would have their chunks compete for the
+    /// same few sets of the caches: where `spread`, a pool's first ones are handed out from some place in their midst on.
+    pub(crate) fn carve(&self, base: usize, bytes: usize, spread: bool) -> usize {
         let size = self.class().size();
         let carved = self.carved.get();
         let more = ((bytes / size).max(1) as u32).min(self.capacity.get() - carved);
         if more == 0 {
             return chunk::END;
         }
-        let first = base + carved as usize * size;
-        let last = first + (more as usize - 1) * size;
-        let mut at = first;
-        while at < last {
-            chunk::link(at, at + size);
-            at += size;
+        let start = base + carved as usize * size;
+        let skip = if carved == 0 && spread { self::spread(base) % more } else { 0 };
+        let first = start + skip as usize * size;
+        let last = start + (more as usize - 1) * size;
+        chunk::link_up(first, last, size);
+        if first == start {
+            chunk::link(last, chunk::END);
+        } else {
+            chunk::link(last, start);
+            chunk::link_up(start, first - size, size);
+            chunk::link(first - size, chunk::END);
         }
-        chunk::link(last, chunk::END);
         self.carved.set(carved + more);
         first
     }
