@@ -72,7 +72,7 @@ pub(crate) struct Pool {
 const _: () = assert!(size_of::<Pool>() == RECORD && core::mem::offset_of!(Pool, remote) == 64);
 
 /// A number that differs from pool to pool (Fibonacci hashing).
-fn spread(base: usize) -> u32 {
+fn mixed(base: usize) -> u32 {
     ((base >> UNIT_SHIFT) as u32).wrapping_mul(0x9e37_79b9) >> 16
 }
 
@@ -240,7 +240,7 @@ impl Pool {
             return chunk::END;
         }
         let start = base + carved as usize * size;
-        let skip = if carved == 0 && spread { self::spread(base) % more } else { 0 };
+        let skip = if carved == 0 && spread { mixed(base) % more } else { 0 };
         let first = start + skip as usize * size;
         let last = start + (more as usize - 1) * size;
         chunk::link_up(first, last, size);

@@ -19,13 +19,13 @@ pub(crate) fn cargo(package: &str, verb: &str) -> Command {
 /// `cargo <verb>` for a program of this folder, in a package of its own, with these features of the crate.
 #[allow(dead_code)]
 pub(crate) fn cargo_with(package: &str, program: &str, features: &[&str], verb: &str) -> Command {
-    prepared(package, program, "[bin]", features, verb)
+    prepared(package, program, "[[bin]]", features, verb)
 }
 
 /// `cargo build` for a program of this folder as a shared object.
 #[allow(dead_code)]
 pub(crate) fn library(package: &str, program: &str) -> Command {
-    prepared(package, program, "lib]\ncrate-type = [\"cdylib\"", &[], "build")
+    prepared(package, program, "[lib]\ncrate-type = [\"cdylib\"]", &[], "build")
 }
 
 fn prepared(package: &str, program: &str, kind: &str, features: &[&str], verb: &str) -> Command {
@@ -35,7 +35,7 @@ fn prepared(package: &str, program: &str, kind: &str, features: &[&str], verb: &
     let source = root.join("tests/programs").join(program).join("main.rs");
     let manifest = format!(
         "[package]\nname = {package:?}\nedition = \"2024\"\n[workspace]\n[dependencies]\narenal = {{ path = {root:?}, features = {features:?} }}\n\
-         [{kind}]\nname = {package:?}\npath = {source:?}\n"
+         {kind}\nname = {package:?}\npath = {source:?}\n"
     );
     fs::write(dir.join("Cargo.toml"), manifest).expect("a writable target directory");
     // The versions the crate is built with: nothing is looked up or downloaded anew.

@@ -21,7 +21,8 @@ pub extern "C" fn filled(count: usize) -> Option<Box<Vec<Vec<u64>>>> {
 #[unsafe(no_mangle)]
 pub extern "C" fn intact(blocks: Box<Vec<Vec<u64>>>) -> bool {
     let much = MUCH.with(Cell::get);
-    much.iter().all(|word| *word == much[0]) && (1..).zip(blocks.iter()).all(|(at, block)| *block == vec![(at % 200) as u64; at % 200 + 1])
+    much.iter().all(|word| *word == much[0])
+        && (1..).zip(blocks.iter()).all(|(at, block)| *block == vec![(at % 200) as u64; at % 200 + 1])
 }
 
 /// Sums that live in vector registers while blocks come and go.
