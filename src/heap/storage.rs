@@ -56,7 +56,8 @@ fn address() -> *const Thread {
 fn address() -> *const Thread {
     let thread;
     // SAFETY: the descriptor's function yields the distance from the thread pointer, which the ABI keeps at its own
-    // address, and changes no other register that programs use; glibc before 2.40 may forget to save those of vectors.
+    // address, and changes no other register, but that older glibc's slow path does not save those of vectors: they count
+    // as changed.
     unsafe {
         asm!(
             "lea rax, [rip + {image}@TLSDESC]",
