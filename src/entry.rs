@@ -127,14 +127,21 @@ impl Arena {
 
     #[inline(always)]
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
-        if let Some(class) = self.class_for(layout, ask) {
-            // Relaxed: a floor seen too high leads to the slow half, which knows.
-            let floor = self.floor.load(Ordering::Relaxed);
-            if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
-                return self.seal(chunk as *mut u8, layout.size());
-            }
+        match self.class_for(layout, ask) {
+            Some(class) => self.allocate_of(class, layout, ask),
+            None => self.allocate_slow(layout, ask),
         }
-        self.allocate_slow(layout, ask)
+    }
+
+    /// A chunk of the layout's class.
+    #[inline(always)]
+    pub(crate) fn allocate_of(&self, class: Class, layout: Layout, ask: Ask) -> *mut u8 {
+        // Relaxed: a floor seen too high leads to the slow half, which knows.
+        let floor = self.floor.load(Ordering::Relaxed);
+        match thread::with_primary(|local| local.chunks(class).pop(floor)) {
+            Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
+            None => self.allocate_slow(layout, ask),
+        }
     }
 
     #[inline(always)]
@@ -155,17 +162,26 @@ impl Arena {
     /// The block comes from this arena, with this layout, and is not used afterwards.
     #[inline(always)]
     pub(crate) unsafe fn deallocate_fast(&self, ptr: *mut u8, layout: Layout) {
-        let class = self.unseal(ptr, layout);
-        if let Some(class) = class {
-            return thread::with_primary(|local| {
-                if !local.chunks(class).push(ptr as usize) {
-                    // SAFETY: the caller's promise.
-                    unsafe { self.deallocate_beside(ptr, class, local) }
-                }
-            });
+        match self.unseal(ptr, layout) {
+            // SAFETY: the caller's promise.
+            Some(class) => unsafe { self.deallocate_of(class, ptr) },
+            // SAFETY: the caller's promise.
+            None => unsafe { self.deallocate_slow(ptr, None) },
         }
-        // SAFETY: the caller's promise.
-        unsafe { self.deallocate_slow(ptr, None) }
+    }
+
+    /// Frees an unsealed block.
+    ///
+    /// # Safety
+    /// The block comes from this arena, with a layout of this class, and is not used afterwards.
+    #[inline(always)]
+    pub(crate) unsafe fn deallocate_of(&self, class: Class, ptr: *mut u8) {
+        thread::with_primary(|local| {
+            if !local.chunks(class).push(ptr as usize) {
+                // SAFETY: the caller's promise.
+                unsafe { self.deallocate_beside(ptr, class, local) }
+            }
+        })
     }
 
     /// Frees a chunk that is not of a current pool of the primary arena, of which these are the thread's lists. Not

@@ -4,7 +4,7 @@ use core::alloc::Layout;
 use core::ptr::null_mut;
 
 use crate::arena::Arena;
-use crate::class::{Class, large_slab};
+use crate::class::{Class, MAX_CHUNK, large_slab};
 use crate::entry::Ask;
 use crate::heap::large;
 use crate::place::{Place, aligned, aligned_size};
@@ -34,16 +34,43 @@ impl Arena {
     #[inline(never)]
     #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
     unsafe extern "C" fn resize_small(&self, ptr: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
-        let Ok(new) = Layout::from_size_align(new_size, old.align()) else { return null_mut() };
-        match (Class::of(aligned_size(old)), Class::of(aligned_size(new))) {
-            (Some(from), Some(to)) if from != to => {
-                self.check_seal(ptr, old);
-                // SAFETY: the caller's promise.
-                unsafe { self.replace(ptr, old, new, ask) }
-            }
+        if new_size <= MAX_CHUNK
+            && let Some(from) = Class::of(aligned_size(old))
+            && let Some(to) = Class::of(aligned(new_size, old.align()))
+            && from != to
+        {
+            // SAFETY: what a small slab serves, and is aligned as one, is far from overflowing when rounded up.
+            let new = unsafe { Layout::from_size_align_unchecked(new_size, old.align()) };
+            self.check_seal(ptr, old);
             // SAFETY: the caller's promise.
-            _ => unsafe { self.resize(ptr, old, new, ask) },
+            return unsafe { self.replace_chunk(ptr, (old, from), (new, to), ask) };
         }
+        let Ok(new) = Layout::from_size_align(new_size, old.align()) else { return null_mut() };
+        // SAFETY: the caller's promise.
+        unsafe { self.resize(ptr, old, new, ask) }
+    }
+
+    /// As [`Arena::replace`] between small slabs, those of the layouts.
+    ///
+    /// # Safety
+    /// As [`Arena::resize`].
+    #[inline(always)]
+    unsafe fn replace_chunk(&self, ptr: *mut u8, old: (Layout, Class), new: (Layout, Class), ask: Ask) -> *mut u8 {
+        let block = match self.class_known(new, ask) {
+            Some(class) => self.allocate_of(class, new.0, ask),
+            None => self.allocate_slow(new.0, ask),
+        };
+        if !block.is_null() {
+            // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one; the caller's promise.
+            unsafe {
+                block.copy_from_nonoverlapping(ptr, old.0.size().min(new.0.size()));
+                match self.unseal_known(ptr, old) {
+                    Some(class) => self.deallocate_of(class, ptr),
+                    None => self.deallocate_slow(ptr, None),
+                }
+            }
+        }
+        block
     }
 
     /// A new block with the contents of the old one, which is freed. Null: the old one is as it was.

@@ -1,4 +1,4 @@
-//! Promise: `HugePages::Auto` asks for huge pages past 32 MiB only, and `trim` gives back what they took.
+//! Promise: `HugePages::Auto` asks for huge pages past 8 MiB only, and `trim` gives back what they took.
 
 mod common;
 
@@ -47,7 +47,7 @@ fn small_programs_stay_on_os_pages() {
     let _alone = common::serial();
     let arena = bounded(256 * MIB);
     let before = huge();
-    fill(&arena, 31);
+    fill(&arena, 7);
     assert_eq!(huge(), before);
 }
 
@@ -74,11 +74,11 @@ fn what_was_backed_at_once_is_trimmed() {
     arena.trim();
     let before = common::rss();
     // The last of these begins the page that is timed; behind it another mebibyte is backed and never handed out.
-    for block in fill(&arena, 35) {
+    for block in fill(&arena, 9) {
         // SAFETY: a live block, freed once.
         unsafe { arena.free(block) };
     }
-    assert!(arena.info().heap >= 36 * MIB, "{:?}", arena.info());
+    assert!(arena.info().heap >= 10 * MIB, "{:?}", arena.info());
     arena.trim();
     let left = common::rss().saturating_sub(before);
     assert!(left < MIB * 3 / 4, "{left} bytes are left");

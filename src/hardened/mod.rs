@@ -115,6 +115,12 @@ impl Arena {
         Class::of(aligned_size(roomy(layout, ask)))
     }
 
+    /// As [`Arena::class_for`] for a layout of which the class is known.
+    #[inline(always)]
+    pub(crate) fn class_known(&self, (layout, _): (Layout, Class), ask: Ask) -> Option<Class> {
+        self.class_for(layout, ask)
+    }
+
     /// The layout to be placed when this one is asked for.
     pub(crate) fn roomy(&self, layout: Layout, ask: Ask, capacity: usize) -> Layout {
         let with_room = roomy(layout, ask);
@@ -150,6 +156,12 @@ impl Arena {
     #[inline(never)]
     pub(crate) fn unseal(&self, block: *mut u8, layout: Layout) -> Option<Class> {
         self.take(block as usize, Some(layout))
+    }
+
+    /// As [`Arena::unseal`] for a layout of which the class is known.
+    #[inline(always)]
+    pub(crate) fn unseal_known(&self, block: *mut u8, (layout, _): (Layout, Class)) -> Option<Class> {
+        self.unseal(block, layout)
     }
 
     /// As [`Arena::unseal`] where only the address is known.

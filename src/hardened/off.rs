@@ -17,6 +17,11 @@ impl Arena {
     }
 
     #[inline(always)]
+    pub(crate) fn class_known(&self, (_, class): (Layout, Class), _ask: Ask) -> Option<Class> {
+        Some(class)
+    }
+
+    #[inline(always)]
     pub(crate) fn roomy(&self, layout: Layout, _ask: Ask, _capacity: usize) -> Layout {
         layout
     }
@@ -29,6 +34,11 @@ impl Arena {
     #[inline(always)]
     pub(crate) fn unseal(&self, _block: *mut u8, layout: Layout) -> Option<Class> {
         Class::of(aligned_size(layout))
+    }
+
+    #[inline(always)]
+    pub(crate) fn unseal_known(&self, _block: *mut u8, (_, class): (Layout, Class)) -> Option<Class> {
+        Some(class)
     }
 
     #[inline(always)]
