@@ -60,13 +60,11 @@
 //!    tags its units as its own;
 //! 4. the first OS page's worth of chunks is carved and linked, and becomes the thread's list: the pool is *current*;
 //! 5. the first chunk is popped. The next ones take a load, a compare, a load and a store;
-//! 6. when the list is used up, what was freed beside it, what other threads returned to the pool, or more carving
-//!    refills it, without a lock. Only then is another pool looked for: one with chunks to give, one that a departed
-//!    thread left, an empty one.
+//! 6. when the list is used up, what other threads returned to the pool, or more carving refills it, without
+//!    a lock. Only then is another pool looked for: one with chunks to give, one that a departed thread left, an empty one.
 //!
 //! A **local free**:
-//! 1. the address lies in the current pool of its slab, and the thread has no other of that slab: the chunk is pushed on
-//!    the list, and that is all;
+//! 1. the address lies in the current pool of its slab: the chunk is pushed on the list, and that is all;
 //! 2. else the unit's tag, compared by one exclusive-or, shows the thread's own number and yields the pool's record: the
 //!    chunk goes to its pool's list, and the pool's countdown is counted down;
 //! 3. at 0 the slow half looks at the pool: it becomes available to allocations again, or, empty, goes back to the

@@ -19,12 +19,6 @@ use crate::slab::pool::{Pool, Standing};
 const CARVE: usize = 4 << 10;
 /// The step doubles with every so many pools of the slab, twice at most.
 const CARVE_GROWS: u32 = 4;
-/// Pools of a slab up to which frees of the current one go to the list. With more of them frees hit it now and then,
-/// and a branch that nobody can foresee costs more than going to the pool's own list always.
-const PUSHED: u32 = 1;
-/// Chunks from this size on are pushed to the list all the same: handed out while it is warm, one saves more misses than
-/// the branch costs.
-const WARM_FROM: usize = 1 << 10;
 /// Attempts at recovery before a request fails.
 const ATTEMPTS: usize = 3;
 
@@ -164,11 +158,7 @@ fn make_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
     slab.set_current(Some(unit));
     chunks.list.set(pool.take_free());
-    if slab.pools.get() <= PUSHED || pool.class().size() >= WARM_FROM {
-        chunks.set_pool(shared.map().address(unit) as usize, pool.units() * UNIT);
-    } else {
-        chunks.no_pool();
-    }
+    chunks.set_pool(shared.map().address(unit) as usize, pool.units() * UNIT);
 }
 
 /// A pool with chunks to give, taken from its list.
