@@ -7,7 +7,7 @@
 use core::ptr::NonNull;
 
 use crate::arena::Arena;
-use crate::class::{CLASSES, Class};
+use crate::class::Class;
 use crate::config::Config;
 use crate::heap::local::{self, Beside};
 use crate::heap::thread;
@@ -36,14 +36,6 @@ const BY_ALIGNS: [Class; TABLE_LIMIT / ALIGN + 1] = {
 
 /// Whether each block is looked at on its way out and back: elsewhere, so that nothing is done here.
 const CHECKED: bool = cfg!(any(debug_assertions, feature = "hardened"));
-
-/// Slabs from this one on are freed to the thread's list where that is of the same pool. Smaller ones always go to their
-/// pool's own list: the choice would be a branch that nobody can foresee, and a list that is pushed and popped in turn
-/// waits for its own stores. Of large chunks a list has so few that it would run out all the time.
-const LISTED: usize = match Class::of(TABLE_LIMIT + 1) {
-    Some(class) => class.index(),
-    None => CLASSES,
-};
 
 impl Arena {
     /// A free chunk of `size` bytes or more, aligned at 16, from the calling thread's list, if there is one.
@@ -77,9 +69,10 @@ impl Arena {
         if CHECKED {
             return false;
         }
-        match thread::with_primary(|local| local.free_by_address(ptr as usize, |class| class.index() >= LISTED)) {
+        match thread::with_primary(|local| local.free_by_address(ptr as usize)) {
             Beside::Done => {}
             Beside::RanDown(record) => self.ran_down(record),
+            Beside::Review(record) => self.review(record),
             Beside::Enough(class) => self.send_home(class),
             Beside::Nothing => return false,
         }

@@ -7,6 +7,7 @@
 
 use core::cell::Cell;
 
+use super::habit::Habit;
 use super::head::Head;
 use crate::class::{CLASSES, Class, UNIT_SHIFT};
 use crate::slab::chunk::{self, FLOOR};
@@ -103,6 +104,8 @@ pub(crate) enum Beside {
     Done,
     /// It is free, and its pool, whose record lies at this address, is worth a look.
     RanDown(usize),
+    /// It is free, and it is time to look at the thread's habit; the pool's record lies at this address.
+    Review(usize),
     /// It is gathered with others of other heaps' of this slab, and these are enough to be sent home.
     Enough(Class),
     /// Nothing: it is no chunk of this arena, or the thread has no heap.
@@ -121,6 +124,7 @@ pub(crate) struct Local {
     tag: Cell<u64>,
     /// Units of the arena; 0: no heap. Set to 0 by whoever drops the arena, too.
     units: CellUsize,
+    habit: Habit,
     /// Address of the thread's [`Slot`](super::slot::Slot); 0: none.
     slot: CellUsize,
 }
@@ -133,6 +137,7 @@ impl Local {
             tags: Cell::new(core::ptr::null()),
             tag: Cell::new(0),
             units: CellUsize::new(0),
+            habit: Habit::new(),
             slot: CellUsize::new(0),
         }
     }
@@ -147,6 +152,10 @@ impl Local {
         OwnerTag::from_bits(self.tag.get())
     }
 
+    pub(crate) fn habit(&self) -> &Habit {
+        &self.habit
+    }
+
     /// Address of the thread's heap slot; 0: none.
     pub(crate) fn slot(&self) -> usize {
         self.slot.get()
@@ -157,6 +166,7 @@ impl Local {
         self.tags.set(map.tags());
         self.tag.set(tag.bits());
         self.units.set(map.units());
+        self.habit.begin();
         self.slot.set(slot);
     }
 
@@ -184,26 +194,36 @@ impl Local {
     pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
         let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
-            Ok(record) => free_to_pool(record, freed),
+            Ok(record) => self.free_to_pool(record, freed),
             Err(rest) if OwnerTag::both_primary(rest) => self.gather(class, freed),
             Err(_) => Beside::Nothing,
         }
     }
 
-    /// As [`Local::free_beside`] for a chunk of which the address alone is known. If its slab is `listed`, and its pool the
-    /// current one, it goes to that list.
+    /// Frees a chunk of which the address alone is known.
     #[inline(always)]
-    pub(crate) fn free_by_address(&self, freed: usize, listed: impl FnOnce(Class) -> bool) -> Beside {
+    pub(crate) fn free_by_address(&self, freed: usize) -> Beside {
         let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
             Ok(record) => {
                 let class = pool_at(record).class();
-                if listed(class) && self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
+                if self.chunks(class).push(freed) { Beside::Done } else { self.free_to_pool(record, freed) }
             }
             Err(rest) => match tag::pool_of(tag) {
                 Some((_, record)) if OwnerTag::both_primary(rest) => self.gather(pool_at(record).class(), freed),
                 _ => Beside::Nothing,
             },
+        }
+    }
+
+    #[inline(always)]
+    fn free_to_pool(&self, record: usize, freed: usize) -> Beside {
+        if pool_at(record).push(freed) {
+            Beside::RanDown(record)
+        } else if self.habit.runs_out() {
+            Beside::Review(record)
+        } else {
+            Beside::Done
         }
     }
 
@@ -227,11 +247,6 @@ impl Local {
 pub(crate) fn pool_at<'a>(record: usize) -> &'a Pool {
     // SAFETY: tags name records of the metadata, which live as long as the arena.
     unsafe { &*(record as *const Pool) }
-}
-
-#[inline(always)]
-fn free_to_pool(record: usize, freed: usize) -> Beside {
-    if pool_at(record).push(freed) { Beside::RanDown(record) } else { Beside::Done }
 }
 
 const _: () = assert!(FLOOR > chunk::OWED && size_of::<Chunks>() == 32);

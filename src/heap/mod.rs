@@ -4,6 +4,7 @@
 //! |--------------|-------------------------------------------------------------------------|
 //! | [`local`]    | what a thread touches on every operation: its lists                     |
 //! | [`head`]     | the head of such a list, and how another thread may take it             |
+//! | [`habit`]    | whether frees into current pools go to the thread's lists               |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
 //! | [`shared`]   | an arena's shared state: its heaps and its space                        |
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
@@ -22,6 +23,8 @@
 //! that of the slots is held, a heap's is only tried. Called by the entries;
 //! calls `slab`, `span`, `os`.
 
+#[cfg(not(loom))]
+pub(crate) mod habit;
 pub(crate) mod head;
 pub(crate) mod inbox;
 #[cfg(not(loom))]

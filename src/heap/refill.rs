@@ -11,7 +11,7 @@ use super::recover;
 use super::shared::{COMMON, Shared};
 use super::slot::{Slab, Slot};
 use super::{steal, thread};
-use crate::class::{Class, UNIT};
+use crate::class::Class;
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
 
@@ -109,7 +109,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
         }
         slot.hear(shared);
         let unit = next_pool(shared, slot, class)?;
-        make_current(shared, slab, chunks, unit);
+        make_current(shared, slot, local, class, unit);
         if let Some(chunk) = chunks.pop(chunk::FLOOR) {
             return Some(Served::used(chunk));
         }
@@ -154,11 +154,11 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     }
 }
 
-fn make_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
-    let pool = Pool::at(shared.map(), unit);
+fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit: usize) {
+    let (slab, chunks) = (slot.slab(class), local.chunks(class));
     slab.set_current(Some(unit));
-    chunks.list.set(pool.take_free());
-    chunks.set_pool(shared.map().address(unit) as usize, pool.units() * UNIT);
+    chunks.list.set(Pool::at(shared.map(), unit).take_free());
+    slot.enter_pool(shared, local, class);
 }
 
 /// A pool with chunks to give, taken from its list.

@@ -118,6 +118,18 @@ impl Slot {
         slab.available.iter(shared.map()).chain(slab.full.iter(shared.map()))
     }
 
+    /// Tells the owner's list which frees are its own: those into the current pool, if that is the owner's habit. The heap
+    /// is locked.
+    pub(crate) fn enter_pool(&self, shared: &Shared, local: &Local, class: Class) {
+        let (slab, chunks) = (self.slab(class), local.chunks(class));
+        match slab.current() {
+            Some(unit) if local.habit().pushes() => {
+                chunks.set_pool(shared.map().address(unit) as usize, Pool::at(shared.map(), unit).units() * UNIT);
+            }
+            _ => chunks.no_pool(),
+        }
+    }
+
     /// Takes a pool's worth of units from the spares or the arena and sets it up; the caller gives it a standing.
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
         let held = self.slab(class).pools.get();

@@ -1,0 +1,177 @@
+//! A thread's habit: whether its frees into current pools go to its lists.
+//!
+//! Pushed to the list, a chunk is handed out again while it is warm, and its pool's record stays untouched. The price is
+//! a branch that the processor has to foresee. With most programs it does: they free runs of chunks here and runs of them
+//! there, or turn in a rhythm. Where chunks of many sizes are replaced at random it cannot, and going to the pool's own
+//! list every time is cheaper. So a sample of the frees is watched now and then, the more rarely the longer the habit
+//! stays the same, and given to a model of a branch predictor: one that knows the last turns alone (two-level prediction,
+//! Yeh and Patt, MICRO 1991).
+
+use core::cell::Cell;
+
+use super::local::{Local, pool_at};
+use super::shared::Shared;
+use super::slot::Slot;
+use crate::class::Class;
+use crate::slab::pool::Standing;
+
+/// Frees beside the lists until the first sample; doubles while samples agree.
+const PATIENCE: u32 = 8 << 10;
+/// Doublings at most.
+const STEADIEST: u32 = 7;
+/// Frees in a sample.
+const SAMPLE: u32 = 512;
+/// The first of them, from which the model learns.
+const LESSONS: u32 = 128;
+/// Errors of the model in the rest, a quarter, from which on frees go to the pools' own lists. Most programs stay far
+/// below, and random replacement above.
+const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
+/// What the model tells apart: all courses of the last six frees.
+const COURSES: usize = 1 << 6;
+
+/// All-zero bytes: frees go to the lists, no sample was taken. The owner's.
+#[repr(C)]
+pub(crate) struct Habit {
+    /// Frees beside the lists until the next look; 0: very many.
+    patience: Cell<u32>,
+    /// Frees of the sample still to come; 0: none is being taken.
+    left: Cell<u32>,
+    /// The model's errors in it.
+    errors: Cell<u32>,
+    /// Samples in a row that agreed, at most [`STEADIEST`].
+    steady: Cell<u32>,
+    /// Frees go to the pools' own lists.
+    beside: Cell<bool>,
+    /// Where the last frees went, the latest in the lowest bit.
+    course: Cell<u8>,
+    /// For each course, how sure the model is of the current pool: 0 to 3, and from 2 on it says so.
+    sure: [Cell<u8>; COURSES],
+}
+
+impl Habit {
+    pub(crate) const fn new() -> Habit {
+        Habit {
+            patience: Cell::new(0),
+            left: Cell::new(0),
+            errors: Cell::new(0),
+            steady: Cell::new(0),
+            beside: Cell::new(false),
+            course: Cell::new(0),
+            sure: [const { Cell::new(0) }; COURSES],
+        }
+    }
+
+    /// Nothing is known yet.
+    pub(crate) fn begin(&self) {
+        self.patience.set(PATIENCE);
+        self.left.set(0);
+        self.beside.set(false);
+        self.steady.set(0);
+    }
+
+    /// Whether frees into current pools go to the lists.
+    pub(crate) fn pushes(&self) -> bool {
+        !self.beside.get() && self.left.get() == 0
+    }
+
+    /// Counts a free beside the lists; whether the habit is to be looked at.
+    #[inline(always)]
+    pub(crate) fn runs_out(&self) -> bool {
+        let left = self.patience.get().wrapping_sub(1);
+        self.patience.set(left);
+        left == 0
+    }
+
+    fn begin_sample(&self) {
+        self.left.set(SAMPLE);
+        self.errors.set(0);
+        self.sure.iter().for_each(|sure| sure.set(2));
+    }
+
+    /// Enters one free, into the current pool or not; whether the sample is complete.
+    fn enter(&self, current: bool) -> bool {
+        let course = self.course.get() as usize % COURSES;
+        let sure = self.sure[course].get();
+        let left = self.left.get() - 1;
+        if (sure >= 2) != current && left < SAMPLE - LESSONS {
+            self.errors.set(self.errors.get() + 1);
+        }
+        self.sure[course].set(if current { (sure + 1).min(3) } else { sure.saturating_sub(1) });
+        self.course.set((course << 1) as u8 | current as u8);
+        self.left.set(left);
+        left == 0
+    }
+
+    /// What the sample says becomes the habit.
+    fn adopt(&self) {
+        let beside = self.errors.get() >= RESTLESS;
+        let agrees = self.beside.replace(beside) == beside;
+        self.steady.set(if agrees { (self.steady.get() + 1).min(STEADIEST) } else { 0 });
+        self.patience.set(PATIENCE << self.steady.get());
+    }
+}
+
+/// The thread's patience ran out at a free into the pool of this record: time for a sample, or one is being taken.
+#[cold]
+#[inline(never)]
+pub(crate) fn review(shared: &Shared, local: &Local, record: usize) {
+    let habit = local.habit();
+    if habit.left.get() == 0 {
+        // While the sample is taken all frees of own chunks come by here.
+        Class::all().for_each(|class| local.chunks(class).no_pool());
+        habit.begin_sample();
+        return habit.patience.set(1);
+    }
+    if !habit.enter(pool_at(record).standing() == Standing::Current) {
+        return habit.patience.set(1);
+    }
+    habit.adopt();
+    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
+    let slot = unsafe { &*(local.slot() as *const Slot) };
+    // A thief may be about to take a current pool.
+    let _held = slot.lock.lock();
+    Class::all().for_each(|class| slot.enter_pool(shared, local, class));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a habit makes of three samples of such frees: whether they go beside the lists.
+    fn judged(mut current: impl FnMut(u32) -> bool) -> bool {
+        let habit = Habit::new();
+        habit.begin();
+        for _ in 0..3 {
+            habit.begin_sample();
+            assert!(!habit.pushes());
+            let took = (0..).find(|&at| habit.enter(current(at))).unwrap() + 1;
+            assert_eq!(took, SAMPLE);
+            habit.adopt();
+        }
+        assert_eq!(habit.patience.get(), PATIENCE << if habit.pushes() { 3 } else { 2 });
+        !habit.pushes()
+    }
+
+    #[test]
+    fn what_a_processor_foresees_goes_to_the_lists() {
+        assert!(!judged(|_| true));
+        assert!(!judged(|_| false));
+        assert!(!judged(|at| at % 2 == 0), "by turns");
+        assert!(!judged(|at| at % 5 < 2), "in a rhythm");
+        assert!(!judged(|at| at / 40 % 2 == 0), "in runs");
+    }
+
+    #[test]
+    fn what_it_cannot_foresee_goes_beside_them() {
+        for sides in [2, 3] {
+            let mut state = 1u32;
+            let dice = |_| {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                state.is_multiple_of(sides)
+            };
+            assert!(judged(dice), "one in {sides}");
+        }
+    }
+}
