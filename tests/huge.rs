@@ -83,3 +83,28 @@ fn what_was_backed_at_once_is_trimmed() {
     let left = common::rss().saturating_sub(before);
     assert!(left < MIB * 3 / 4, "{left} bytes are left");
 }
+
+/// The huge page in which a large block ends is backed by its user, for all that lies behind the block as well.
+#[test]
+fn what_a_neighbour_backed_is_trimmed() {
+    let _alone = common::serial();
+    let arena = bounded(256 * MIB);
+    arena.trim();
+    let before = common::rss();
+    let first = fill(&arena, 9);
+    let size = 7 * MIB / 2;
+    let large = arena.allocate(layout(size, 8)).expect("memory");
+    // SAFETY: a live block of that size.
+    unsafe { large.write_bytes(1, size) };
+    let kept = 9 * MIB + size;
+    arena.trim();
+    let more = common::rss().saturating_sub(before + kept);
+    assert!(more < MIB * 3 / 4, "{more} bytes nobody holds, while the block lives");
+    for block in first.into_iter().chain([large]) {
+        // SAFETY: a live block, freed once.
+        unsafe { arena.free(block) };
+    }
+    arena.trim();
+    let left = common::rss().saturating_sub(before);
+    assert!(left < MIB * 3 / 4, "{left} bytes are left");
+}

@@ -68,6 +68,15 @@ impl Huge {
         }
     }
 
+    /// One past the last unit up to which memory backs only what was taken. Behind it a neighbour's huge page may.
+    pub(crate) fn exact_end(&self) -> usize {
+        match self {
+            Huge::Always => 0,
+            Huge::Auto(trial) if trial.asked > 0 => FROM,
+            _ => usize::MAX,
+        }
+    }
+
     /// The frontier has moved up over units that the caller just cut: the first unit of a huge page that is now backed by
     /// memory. What read as zero still does.
     pub(crate) fn reach(&mut self, map: &Map, old: usize, new: usize) -> Option<usize> {

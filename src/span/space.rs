@@ -146,9 +146,10 @@ impl Space {
 
     /// Gives the memory of all free units back to the OS, keeps their addresses; bytes given back.
     pub(crate) fn trim(&mut self, map: &Map) -> usize {
+        let exact = self.huge.exact_end();
         let mut given = 0;
-        self.bins.each(map, |unit, units| given += trim_range(map, unit, unit + units));
-        given += trim_range(map, self.frontier, self.committed);
+        self.bins.each(map, |unit, units| given += trim_range(map, unit, unit + units, exact));
+        given += trim_range(map, self.frontier, self.committed, exact);
         self.dirty -= given;
         given * UNIT
     }
@@ -161,7 +162,7 @@ impl Space {
         self.bins = Bins::EMPTY;
         self.frontier = 0;
         self.taken = 0;
-        self.dirty -= trim_range(map, 0, self.committed);
+        self.dirty -= trim_range(map, 0, self.committed, self.huge.exact_end());
         map.notes().forget(self.committed);
     }
 
@@ -267,22 +268,27 @@ impl Space {
     }
 }
 
-/// Gives the dirty pages of a range of unused units back; units given back.
-fn trim_range(map: &Map, from: usize, end: usize) -> usize {
-    let per_page = os::page_size().div_ceil(UNIT);
+/// Gives the memory of a range of unused units back: dirty ones, and behind `exact` all; dirty units given back.
+fn trim_range(map: &Map, from: usize, end: usize, exact: usize) -> usize {
+    let exact = exact.clamp(from, end);
     let mut given = 0;
-    let mut at = map.find_dirty(from, end, true);
-    while at < end {
-        let run_end = map.find_dirty(at, end, false);
-        let first = at.next_multiple_of(per_page);
-        let last = run_end / per_page * per_page;
-        if first < last {
-            // SAFETY: the units are in nobody's hands, by the caller's lock and lists.
-            if unsafe { os::decommit(map.address(first), (last - first) * UNIT) } {
-                given += map.clear_dirty(first, last - first);
-            }
-        }
-        at = map.find_dirty(run_end, end, true);
+    let mut at = map.find_dirty(from, exact, true);
+    while at < exact {
+        let run_end = map.find_dirty(at, exact, false);
+        given += give_back(map, at, run_end);
+        at = map.find_dirty(run_end, exact, true);
     }
-    given
+    given + give_back(map, exact, end)
+}
+
+/// For units in nobody's hands: gives the whole OS pages among them back; dirty units given back.
+fn give_back(map: &Map, from: usize, end: usize) -> usize {
+    let per_page = os::page_size().div_ceil(UNIT);
+    let (first, last) = (from.next_multiple_of(per_page), end / per_page * per_page);
+    // SAFETY: nobody holds the units, by the lock and the lists of the caller's caller.
+    if first < last && unsafe { os::decommit(map.address(first), (last - first) * UNIT) } {
+        map.clear_dirty(first, last - first)
+    } else {
+        0
+    }
 }
