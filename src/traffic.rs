@@ -62,3 +62,23 @@ fn remote_frees_cost_one_exchange_a_batch() {
     let batches = CHUNKS as u64 / 128;
     assert!((batches..batches * 6).contains(&counted), "{counted} for {batches} batches");
 }
+
+/// A thread may allocate what it freed of others, but not for good: its frees would stay remote ones.
+#[test]
+fn what_a_thread_was_handed_becomes_its_own() {
+    // As many as one pool holds, so that the thread could have them all in its list.
+    let mut chunks: Vec<_> = (0..500).map(|_| allocate() as usize).collect();
+    let counted = std::thread::spawn(move || {
+        let mut replace = |times: usize| {
+            for at in (0..times).map(|turn| turn * 7919 % 500) {
+                free(chunks[at] as *mut u8);
+                chunks[at] = allocate() as usize;
+            }
+        };
+        replace(CHUNKS * 2);
+        let counted = exchanges(|| replace(CHUNKS));
+        chunks.iter().for_each(|&chunk| free(chunk as *mut u8));
+        counted
+    });
+    assert_eq!(counted.join().unwrap(), 0, "exchanges for {CHUNKS} chunks");
+}

@@ -2,11 +2,12 @@
 //!
 //! What the current pool can give is the owner's to take without a lock ([`from_current`]). Then, with the heap's lock,
 //! in this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
-//! twice less); what other threads returned to the current pool; more carving of it; another pool of the slab with
+//! twice less), mostly; what other threads returned to the current pool; more carving of it; another pool of the slab with
 //! free chunks; an empty pool or a new span; then full pools with a few chunks back, and at last memory parked elsewhere
 //! ([`recover`]).
 
 use super::local::{Chunks, Local};
+use super::outbox::send_home;
 use super::recover;
 use super::shared::{COMMON, Shared};
 use super::slot::{Slab, Slot};
@@ -93,11 +94,15 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     }
     let slab = slot.slab(class);
     if chunks.gathered() >= class.borrows_from() && chunks.outbox.get() >= chunk::FLOOR {
-        if let Some(unit) = slab.current() {
-            finish(shared, slab, chunks, unit);
+        let head = chunks.take_outbox();
+        if slab.borrows() {
+            if let Some(unit) = slab.current() {
+                finish(shared, slab, chunks, unit);
+            }
+            chunks.list.set(head);
+            return chunks.pop(chunk::FLOOR).map(Served::used);
         }
-        chunks.list.set(chunks.take_outbox());
-        return chunks.pop(chunk::FLOOR).map(Served::used);
+        send_home(shared, head);
     }
     loop {
         if let Some(unit) = slab.current() {

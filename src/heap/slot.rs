@@ -33,7 +33,12 @@ pub(crate) struct Slab {
     /// Unit + 1 of the pool that the thread's list came from.
     current: Cell32,
     pub(crate) pools: Cell32,
+    /// Times that the owner might have borrowed.
+    chances: Cell32,
 }
+
+/// Of so many times that a thread could borrow other heaps' chunks, it sends them home once.
+const BORROWS: u32 = 4;
 
 impl Slab {
     pub(crate) fn current(&self) -> Option<usize> {
@@ -42,6 +47,13 @@ impl Slab {
 
     pub(crate) fn set_current(&self, unit: Option<usize>) {
         self.current.set(unit.map_or(0, |unit| unit as u32 + 1));
+    }
+
+    /// Whether the owner is to allocate from what it freed of other heaps' chunks. Not each time: borrowed for good, what
+    /// a thread was once handed would make each of its frees a remote one.
+    pub(crate) fn borrows(&self) -> bool {
+        self.chances.set(self.chances.get().wrapping_add(1));
+        !self.chances.get().is_multiple_of(BORROWS)
     }
 }
 
