@@ -214,6 +214,12 @@ impl Class {
         OUTBOX[self.index()] as u32
     }
 
+    /// Whether threads may share pools of this slab: its chunks share neither a pair of cache lines nor have OS pages of
+    /// their own.
+    pub(crate) const fn shares(self) -> bool {
+        self.size() >= 128 && self.size() <= 2048
+    }
+
     /// How many chunks of other heaps a thread must have gathered to allocate from them: where several chunks share a
     /// cache line, so many that the lines are mostly its own.
     pub(crate) const fn borrows_from(self) -> u32 {

@@ -111,6 +111,32 @@ fn sixty_four_dead_threads() {
     beside_threads(64, false);
 }
 
+/// Pools of their own would be 64 times 33 of 16 KiB each.
+#[test]
+fn many_threads_that_use_little_share_pools() {
+    let arena = Arc::new(bounded(256 * MIB));
+    let workers: Vec<Worker> = (0..64).map(|_| Worker::new(&arena)).collect();
+    let (sender, receiver) = channel();
+    for (number, worker) in workers.iter().enumerate() {
+        let sender = sender.clone();
+        worker.run(move |arena| {
+            for slab in arena.slabs().filter(|slab| (128..=2 * KIB).contains(slab)) {
+                let block = Block::new(arena, layout(slab, 8), number as u64).expect("memory");
+                sender.send(block).expect("the test keeps the receiver");
+            }
+        });
+    }
+    let held = arena.info().heap;
+    assert!(held < 8 * MIB, "64 threads with a chunk each of the slabs in the middle hold {held} bytes");
+    for block in receiver.try_iter() {
+        block.check();
+        block.free(&arena);
+    }
+    workers.into_iter().for_each(Worker::end);
+    assert_eq!(arena.info().allocated, 0);
+    common::verify(&arena);
+}
+
 /// Each idle thread keeps one chunk: it costs one pool at most, and the chunk stays intact.
 #[test]
 fn idle_threads_with_one_live_chunk() {

@@ -113,6 +113,14 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
             finish(shared, slab, chunks, unit);
         }
         slot.hear(shared);
+        if slot.shares(class) {
+            let common = shared.slot(COMMON);
+            // A fork locks the common heap before this one: do not wait for it.
+            let found = common.lock.try_lock().and_then(|_held| take_one(shared, common, class));
+            if found.is_some() {
+                return found;
+            }
+        }
         let unit = next_pool(shared, slot, class)?;
         make_current(shared, slot, local, class, unit);
         if let Some(chunk) = chunks.pop(chunk::FLOOR) {
@@ -184,9 +192,14 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
     Some(unit)
 }
 
-/// One chunk from a heap without an owner: for threads that have no heap.
+/// One chunk from a heap without an owner: for threads that have no heap, or have little use for a pool of their own.
 fn from_ownerless(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
     let _held = slot.lock.lock();
+    take_one(shared, slot, class)
+}
+
+/// As [`from_ownerless`]; the heap is locked.
+fn take_one(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
     slot.hear(shared);
     pop_listed(shared, slot, class).or_else(|| {
         let unit = slot.new_pool(shared, class)?;

@@ -35,7 +35,14 @@ pub(crate) struct Slab {
     pub(crate) pools: Cell32,
     /// Times that the owner might have borrowed.
     chances: Cell32,
+    /// Chunks that the owner has had from pools that threads share.
+    lent: Cell32,
 }
+
+/// With more heaps than this (the first is the common one), threads share pools at first: fewer waste little.
+const CROWD: u32 = 8;
+/// A thread's first so many chunks of a slab come from shared pools.
+const LENT: u32 = 4;
 
 /// Of so many times that a thread could borrow other heaps' chunks, it sends them home once.
 const BORROWS: u32 = 4;
@@ -118,6 +125,17 @@ impl Slot {
 
     pub(crate) fn set_local(&self, local: Option<&Local>) {
         self.local.set(local.map_or(0, |local| core::ptr::from_ref(local) as usize))
+    }
+
+    /// Whether the owner is to have a chunk from the pools that threads share. One that uses little of a slab would hold a
+    /// pool and an OS page for it; where chunks share cache lines, or have pages of their own, it gets them at once.
+    pub(crate) fn shares(&self, class: Class) -> bool {
+        let slab = self.slab(class);
+        let shares = self.number() > CROWD && class.shares() && slab.pools.get() == 0 && slab.lent.get() < LENT;
+        if shares {
+            slab.lent.set(slab.lent.get() + 1);
+        }
+        shares
     }
 
     pub(crate) fn has_pools(&self) -> bool {
@@ -283,6 +301,7 @@ impl Slot {
         send_home(shared, chunks.take_outbox());
         let head = chunks.list.take();
         let slab = self.slab(class);
+        slab.lent.set(0);
         let Some(unit) = slab.current() else {
             return send_home(shared, head);
         };
