@@ -63,6 +63,9 @@
 //! 6. when the list is used up, what other threads returned to the pool, or more carving refills it, without
 //!    a lock. Only then is another pool looked for: one with chunks to give, one that a departed thread left, an empty one.
 //!
+//! Where there are many threads, a thread's first few chunks of a slab of middle size come from pools of the *common heap*,
+//! which has no owner, so that threads that use little of a slab hold no pool and no OS page for it.
+//!
 //! A **local free**:
 //! 1. the address lies in the current pool of its slab: the chunk is pushed on the list, and that is all;
 //! 2. else the unit's tag, compared by one exclusive-or, shows the thread's own number and yields the pool's record: the
@@ -72,7 +75,7 @@
 //!
 //! A **remote free**:
 //! 1. the tag shows another number: the chunk goes to the freeing thread's outbox, one list per slab, from which the
-//!    thread may allocate again once there are some;
+//!    thread may allocate again once there are some, three times in four: what it was once handed is not borrowed for good;
 //! 2. a full outbox is sorted by pool and pushed on the pools' remote words: one atomic for a batch;
 //! 3. when enough have come back, or all, the pool is put into its owner's inbox: one more atomic;
 //! 4. the owner reads its inbox on its next slow path, and takes the returned chunks as a list when it gets to that
@@ -82,7 +85,7 @@
 //! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread. Growing
 //! threads take pools with free chunks from such heaps, too. Chunks that come back later go to that heap's inbox, which
 //! the freeing thread reads itself, so that emptied pools go back to the arena at once. The thread may still allocate
-//! afterwards, from a common heap.
+//! afterwards, from the common heap.
 //!
 //! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of
 //! which no chunk is in use, even the current pool of an idle thread: it swaps the list's head for a mark and asks the

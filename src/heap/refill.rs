@@ -2,9 +2,9 @@
 //!
 //! What the current pool can give is the owner's to take without a lock ([`from_current`]). Then, with the heap's lock,
 //! in this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
-//! twice less), mostly; what other threads returned to the current pool; more carving of it; another pool of the slab with
-//! free chunks; an empty pool or a new span; then full pools with a few chunks back, and at last memory parked elsewhere
-//! ([`recover`]).
+//! twice less), three times in four; what other threads returned to the current pool; more carving of it; for a thread
+//! of many that has no pool of the slab yet, a chunk of the common heap's; another pool of the slab with free chunks; an
+//! empty pool or a new span; then full pools with a few chunks back, and at last memory parked elsewhere ([`recover`]).
 
 use super::local::{Chunks, Local};
 use super::outbox::send_home;
