@@ -214,10 +214,10 @@ impl Class {
         OUTBOX[self.index()] as u32
     }
 
-    /// Whether threads may share pools of this slab: its chunks share neither a pair of cache lines nor have OS pages of
-    /// their own.
+    /// Whether threads may share pools of this slab: its chunks fill cache lines, so that no two threads write to one, and
+    /// are no larger than the smallest OS page.
     pub(crate) const fn shares(self) -> bool {
-        self.size() >= 128 && self.size() <= 2048
+        self.size().is_multiple_of(64) && self.size() <= 4096
     }
 
     /// How many chunks of other heaps a thread must have gathered to allocate from them: where several chunks share a

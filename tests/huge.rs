@@ -26,6 +26,13 @@ fn fill(arena: &Arena, mebibytes: usize) -> Vec<NonNull<u8>> {
         .collect()
 }
 
+fn free(arena: &Arena, blocks: Vec<NonNull<u8>>) {
+    for block in blocks {
+        // SAFETY: callers pass live blocks, each once.
+        unsafe { arena.free(block) };
+    }
+}
+
 /// Whether the kernel gives a huge page to who asks for one.
 fn kernel_has_them() -> bool {
     let bytes = 4 * MIB;
@@ -74,10 +81,7 @@ fn what_was_backed_at_once_is_trimmed() {
     arena.trim();
     let before = common::rss();
     // The last of these begins the page that is timed; behind it another mebibyte is backed and never handed out.
-    for block in fill(&arena, 9) {
-        // SAFETY: a live block, freed once.
-        unsafe { arena.free(block) };
-    }
+    free(&arena, fill(&arena, 9));
     assert!(arena.info().heap >= 10 * MIB, "{:?}", arena.info());
     arena.trim();
     let left = common::rss().saturating_sub(before);
@@ -100,10 +104,8 @@ fn what_a_neighbour_backed_is_trimmed() {
     arena.trim();
     let more = common::rss().saturating_sub(before + kept);
     assert!(more < MIB * 3 / 4, "{more} bytes nobody holds, while the block lives");
-    for block in first.into_iter().chain([large]) {
-        // SAFETY: a live block, freed once.
-        unsafe { arena.free(block) };
-    }
+    free(&arena, first);
+    free(&arena, vec![large]);
     arena.trim();
     let left = common::rss().saturating_sub(before);
     assert!(left < MIB * 3 / 4, "{left} bytes are left");

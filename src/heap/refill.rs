@@ -113,13 +113,10 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
             finish(shared, slab, chunks, unit);
         }
         slot.hear(shared);
-        if slot.shares(class) {
-            let common = shared.slot(COMMON);
-            // A fork locks the common heap before this one: do not wait for it.
-            let found = common.lock.try_lock().and_then(|_held| take_one(shared, common, class));
-            if found.is_some() {
-                return found;
-            }
+        if slot.shares(class)
+            && let Some(found) = from_common(shared, slab, class)
+        {
+            return Some(found);
         }
         let unit = next_pool(shared, slot, class)?;
         make_current(shared, slot, local, class, unit);
@@ -192,7 +189,16 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
     Some(unit)
 }
 
-/// One chunk from a heap without an owner: for threads that have no heap, or have little use for a pool of their own.
+/// One chunk from the common heap, for a thread that may have little use for a pool of its own. Its own heap is locked,
+/// and a fork locks the common one first: it is not waited for.
+fn from_common(shared: &Shared, slab: &Slab, class: Class) -> Option<Served> {
+    let common = shared.slot(COMMON);
+    let _held = common.lock.try_lock()?;
+    slab.lent.set(slab.lent.get() + 1);
+    take_one(shared, common, class)
+}
+
+/// One chunk from a heap without an owner: for threads that have no heap.
 fn from_ownerless(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
     let _held = slot.lock.lock();
     take_one(shared, slot, class)

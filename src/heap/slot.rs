@@ -36,7 +36,7 @@ pub(crate) struct Slab {
     /// Times that the owner might have borrowed.
     chances: Cell32,
     /// Chunks that the owner has had from pools that threads share.
-    lent: Cell32,
+    pub(crate) lent: Cell32,
 }
 
 /// With more heaps than this (the first is the common one), threads share pools at first: fewer waste little.
@@ -127,15 +127,11 @@ impl Slot {
         self.local.set(local.map_or(0, |local| core::ptr::from_ref(local) as usize))
     }
 
-    /// Whether the owner is to have a chunk from the pools that threads share. One that uses little of a slab would hold a
-    /// pool and an OS page for it; where chunks share cache lines, or have pages of their own, it gets them at once.
+    /// Whether the owner is to have a chunk from the pools that threads share: one that uses little of a slab would hold a
+    /// pool and an OS page for it.
     pub(crate) fn shares(&self, class: Class) -> bool {
         let slab = self.slab(class);
-        let shares = self.number() > CROWD && class.shares() && slab.pools.get() == 0 && slab.lent.get() < LENT;
-        if shares {
-            slab.lent.set(slab.lent.get() + 1);
-        }
-        shares
+        self.number() > CROWD && class.shares() && slab.pools.get() == 0 && slab.lent.get() < LENT
     }
 
     pub(crate) fn has_pools(&self) -> bool {
