@@ -111,7 +111,7 @@ fn sixty_four_dead_threads() {
     beside_threads(64, false);
 }
 
-/// Pools of their own would be 64 times 32 of 16 KiB each. Of chunks that do not fill cache lines they get their own.
+/// Pools of their own would be 64 times 31 of 16 KiB each. Of chunks that do not fill cache lines they get their own.
 #[test]
 fn many_threads_that_use_little_share_pools() {
     let arena = Arc::new(bounded(256 * MIB));
@@ -120,8 +120,9 @@ fn many_threads_that_use_little_share_pools() {
     for (number, worker) in workers.iter().enumerate() {
         let sender = sender.clone();
         worker.run(move |arena| {
-            for slab in arena.slabs().filter(|&slab| slab <= 4 * KIB && slab % 64 == 0) {
-                let block = Block::new(arena, layout(slab, 8), number as u64).expect("memory");
+            for slab in arena.slabs().filter(|slab| (128..=4 * KIB).contains(slab) && slab % 64 == 0) {
+                // Hardened, a chunk has a few bytes behind the block.
+                let block = Block::new(arena, layout(slab - 8, 8), number as u64).expect("memory");
                 sender.send(block).expect("the test keeps the receiver");
             }
         });
