@@ -89,12 +89,12 @@ const POOL_UNITS: [u8; CLASSES] = {
     table
 };
 
-/// Other heaps' chunks gathered by class: 8 KiB worth, but 128 at most.
+/// Other heaps' chunks gathered by class: 32 KiB worth, but 128 at most.
 const OUTBOX: [u8; CLASSES] = {
     let mut table = [1; CLASSES];
     let mut class = 0;
-    while class < CLASSES && SIZES[class] as usize <= 8 << 10 {
-        let by_bytes = (8 << 10) / SIZES[class];
+    while class < CLASSES && SIZES[class] as usize <= 32 << 10 {
+        let by_bytes = (32 << 10) / SIZES[class];
         table[class] = if by_bytes > 128 { 128 } else { by_bytes as u8 };
         class += 1;
     }

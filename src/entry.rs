@@ -281,7 +281,7 @@ impl Arena {
         {
             return Some(Served { chunk, zero: false });
         }
-        refill::from_current_pool(shared, local, class)
+        refill::without_lock(shared, local, class)
     }
 
     #[inline]

@@ -77,6 +77,17 @@ impl Chunks {
         gathered
     }
 
+    /// By the owner: takes one of the other heaps' chunks.
+    pub(crate) fn pop_outbox(&self) -> Option<usize> {
+        let head = self.outbox.get();
+        if head < FLOOR {
+            return None;
+        }
+        self.outbox.set(chunk::next(head));
+        self.gathered.set(self.gathered.get().saturating_sub(1));
+        Some(head)
+    }
+
     /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home.
     pub(crate) fn gathered(&self) -> u32 {
         self.gathered.get()

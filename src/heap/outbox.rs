@@ -3,6 +3,8 @@
 //! A thread gathers what it frees of others in one list per slab, beside its own ([`Chunks`](super::local::Chunks)). It
 //! may allocate from that list again; what becomes too much goes home here, in one walk that sorts it by pool.
 
+use core::mem::MaybeUninit;
+
 use super::shared::Shared;
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
@@ -13,8 +15,8 @@ const BATCHES: usize = 16;
 /// A batch for one pool.
 #[derive(Clone, Copy)]
 struct Batch {
-    /// Unit + 1 of the pool; 0: none.
-    pool: usize,
+    /// Unit of the pool.
+    unit: usize,
     count: u32,
     first: usize,
     last: usize,
@@ -26,7 +28,9 @@ pub(crate) fn send_home(shared: &Shared, head: usize) {
         return;
     }
     let map = shared.map();
-    let mut batches = [Batch { pool: 0, count: 0, first: chunk::END, last: chunk::END }; BATCHES];
+    let mut batches = [const { MaybeUninit::<Batch>::uninit() }; BATCHES];
+    // Bit `b`: batch `b` is one. Most lists are short, and so are not worth setting all of them up.
+    let mut begun = 0u32;
     let mut at = head;
     while at >= chunk::FLOOR {
         let freed = at;
@@ -36,29 +40,46 @@ pub(crate) fn send_home(shared: &Shared, head: usize) {
         let Some((_, unit)) = map.unit_of(freed).and_then(|unit| map.pool_of(map.tag(unit))) else {
             crate::fatal::fatal(format_args!("list of freed chunks is corrupt at {freed:#x}"));
         };
-        let batch = &mut batches[(unit ^ unit >> 4) % BATCHES];
-        if batch.pool != unit + 1 {
+        let place = (unit ^ unit >> 4) % BATCHES;
+        let batch = &mut batches[place];
+        if begun & 1 << place != 0 {
+            // SAFETY: its bit says that it was written.
+            let batch = unsafe { batch.assume_init_mut() };
+            if batch.unit == unit {
+                batch.add(freed);
+                continue;
+            }
             batch.post(shared);
-            *batch = Batch { pool: unit + 1, count: 0, first: chunk::END, last: freed };
         }
-        chunk::link(freed, batch.first);
-        batch.first = freed;
-        batch.count += 1;
+        begun |= 1 << place;
+        batch.write(Batch::of(unit, freed));
     }
-    for batch in batches {
-        batch.post(shared);
+    while begun != 0 {
+        // SAFETY: as above.
+        unsafe { batches[begun.trailing_zeros() as usize].assume_init_ref() }.post(shared);
+        begun &= begun - 1;
     }
 }
 
 /// Returns one chunk of the pool at `unit`.
 pub(crate) fn send_one(shared: &Shared, unit: usize, freed: usize) {
-    Batch { pool: unit + 1, count: 1, first: freed, last: freed }.post(shared);
+    Batch::of(unit, freed).post(shared);
 }
 
 impl Batch {
+    fn of(unit: usize, freed: usize) -> Batch {
+        Batch { unit, count: 1, first: freed, last: freed }
+    }
+
+    fn add(&mut self, freed: usize) {
+        chunk::link(freed, self.first);
+        self.first = freed;
+        self.count += 1;
+    }
+
     /// One atomic, and a second one when the owner should be told; without an owner the caller does its work.
     fn post(&self, shared: &Shared) {
-        let Some(unit) = self.pool.checked_sub(1) else { return };
+        let unit = self.unit;
         let map = shared.map();
         let pool = Pool::at(map, unit);
         let base = map.address(unit) as usize;

@@ -1,6 +1,6 @@
 //! Allocation when the thread's list is empty: the slow half.
 //!
-//! What the current pool can give is the owner's to take without a lock ([`from_current`]). Then, with the heap's lock,
+//! What the current pool can give is the owner's to take without a lock ([`without_lock`]). Then, with the heap's lock,
 //! in this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
 //! twice less), three times in four; what other threads returned to the current pool; more carving of it; for a thread
 //! of many that has no pool of the slab yet, a chunk of the common heap's; another pool of the slab with free chunks; an
@@ -20,6 +20,8 @@ use crate::slab::pool::{Pool, Standing};
 const CARVE: usize = 4 << 10;
 /// The step doubles with every so many pools of the slab, twice at most.
 const CARVE_GROWS: u32 = 4;
+/// So many chunks of other heaps become the thread's list at once.
+const LISTED: u32 = 8;
 /// Attempts at recovery before a request fails.
 const ATTEMPTS: usize = 3;
 
@@ -36,19 +38,25 @@ impl Served {
     }
 }
 
-/// A chunk that the thread's current pool can still give. `None`: it can't, or the list must be looked after first.
+/// A chunk that takes no lock: one of a few of other heaps that the thread freed, or what its current pool can still
+/// give. `None`: there is neither, or the list must be looked after first.
 ///
 /// Without the heap's lock: only the owner touches its current pool, unless a recovering thread took the list, which
 /// then ends in another mark.
 #[inline]
-pub(crate) fn from_current_pool(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
+pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     let chunks = local.chunks(class);
-    if chunks.list.get() != chunk::END || chunks.gathered() >= class.borrows_from() {
+    if chunks.list.get() != chunk::END {
         return None;
     }
     // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
     let slot = unsafe { (local.slot() as *const Slot).as_ref() }?;
     let slab = slot.slab(class);
+    if chunks.gathered() >= class.borrows_from() {
+        // Few are handed out one by one: as the thread's list they would displace its current pool for nothing.
+        let one = chunks.gathered() < LISTED && slab.borrows_one();
+        return if one { chunks.pop_outbox().map(Served::used) } else { None };
+    }
     from_current(shared, slab, chunks, slab.current()?)
 }
 
