@@ -223,7 +223,7 @@ impl Class {
     /// How many chunks of other heaps a thread must have gathered to allocate from them: where several chunks share a
     /// cache line, so many that the lines are mostly its own.
     pub(crate) const fn borrows_from(self) -> u32 {
-        if self.size() < 256 { 32 } else if self.size() < 1024 { 1 } else { u32::MAX }
+        if self.size() < 256 { 32 } else if self.size() < 512 { 1 } else { u32::MAX }
     }
 }
 

@@ -15,7 +15,6 @@ use super::shared::Shared;
 use super::steal::{self, Owed};
 use crate::class::{CLASSES, Class, UNIT};
 use crate::lock::Lock;
-use crate::slab::chunk;
 use crate::slab::list::List;
 use crate::slab::pool::{Pool, Standing};
 use crate::span::map::{RECORD, Record};
@@ -313,13 +312,12 @@ impl Slot {
         let map = shared.map();
         let pool = Pool::at(map, unit);
         let base = map.address(unit) as usize;
-        let range = base..base + pool.units() * UNIT;
-        let Some((count, _)) = chunk::survey(head, range, class.size(), pool.carved()) else {
+        let Some(listed) = pool.survey(base, head) else {
             crate::fatal::fatal(format_args!("free list of slab {} is corrupt near {base:#x}", class.size()))
         };
         chunks.no_pool();
         slab.set_current(None);
-        pool.take_back(head, count);
+        pool.take_back(head, listed);
         slab.available.append(map, unit);
         if pool.is_empty() && !pool.remote().announced() {
             self.retire(shared, unit, false);

@@ -34,8 +34,8 @@ pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
             let in_use = if current == Some(unit) {
                 let base = map.address(unit) as usize;
                 let head = slot.local().map_or(chunk::END, |local| local.chunks(class).list.get());
-                let listed = chunk::survey(head, base..base + pool.units() * UNIT, size, pool.carved());
-                pool.carved().saturating_sub(pool.freed_beside() + listed.map_or(0, |(count, _)| count))
+                let listed = pool.survey(base, head).map_or(0, |listed| listed.count);
+                pool.carved().saturating_sub(pool.freed_beside() + listed)
             } else {
                 pool.live()
             };
@@ -46,7 +46,7 @@ pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
             let chunks = local.chunks(class);
             let borrowed = if current.is_none() { chunks.list.get() } else { chunk::END };
             for head in [chunks.outbox.get(), borrowed] {
-                foreign += steal::count_foreign(shared, head).map_or(0, |(count, _)| count as usize);
+                foreign += steal::count_foreign(shared, head).map_or(0, |listed| listed.count as usize);
             }
         }
     }

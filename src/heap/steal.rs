@@ -22,9 +22,9 @@ use super::local::{Chunks, Local};
 use super::outbox::send_home;
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::class::{Class, UNIT};
+use crate::class::Class;
 use crate::os;
-use crate::slab::chunk;
+use crate::slab::chunk::{self, Listed};
 use crate::slab::pool::Pool;
 
 /// Longest list of other heaps' chunks that is followed.
@@ -108,19 +108,20 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     let carved = pool.carved();
     head >= chunk::FLOOR
         && !pool.remote().announced()
-        && chunk::survey(head, base..base + pool.units() * UNIT, class.size(), carved)
-            .is_some_and(|(listed, end)| listed + pool.freed_beside() + returned == carved && end != chunk::OWED)
+        && pool.survey(base, head).is_some_and(|listed| {
+            listed.count + pool.freed_beside() + returned == carved && listed.end != chunk::OWED
+        })
 }
 
 /// Whether a list of other heaps' chunks is there to be taken.
 fn foreign(shared: &Shared, head: usize) -> bool {
-    count_foreign(shared, head).is_some_and(|(count, end)| count > 0 && end != chunk::OWED)
+    count_foreign(shared, head).is_some_and(|listed| listed.count > 0 && listed.end != chunk::OWED)
 }
 
-/// Chunks of other heaps in a list, and its end mark.
-pub(crate) fn count_foreign(shared: &Shared, head: usize) -> Option<(u32, usize)> {
-    let base = shared.map().base() as usize;
-    chunk::survey(head, base..base + shared.map().capacity(), 8, LONGEST)
+/// Walks a list of other heaps' chunks.
+pub(crate) fn count_foreign(shared: &Shared, head: usize) -> Option<Listed> {
+    let (base, capacity) = (shared.map().base() as usize, shared.map().capacity());
+    chunk::survey(head, LONGEST, |at| at.wrapping_sub(base) < capacity && at.is_multiple_of(8))
 }
 
 /// Ends what a thief left unfinished with a slab's lists: appends what is owed if the list says so. By the owner, or

@@ -50,19 +50,30 @@ pub(crate) fn prefetch(chunk: usize) {
     let _ = chunk;
 }
 
-/// Number of chunks of a list, all of which lie in `range` at multiples of `size`, and its end mark; `None` if it leaves
-/// the range or is longer than `most` (then it was being changed, or is corrupt).
-pub(crate) fn survey(head: usize, range: core::ops::Range<usize>, size: usize, most: u32) -> Option<(u32, usize)> {
-    let (mut at, mut seen) = (head, 0);
-    while at >= FLOOR {
-        if !range.contains(&at) || !(at - range.start).is_multiple_of(size) || seen == most {
+/// What a walk along a list has found.
+#[derive(Clone, Copy)]
+pub(crate) struct Listed {
+    pub(crate) count: u32,
+    /// The last chunk; of an empty list, its end mark.
+    pub(crate) last: usize,
+    /// The end mark.
+    pub(crate) end: usize,
+}
+
+/// Walks a list that may be changing: `None` if it meets what is no chunk by `is_chunk`, or is longer than `most`.
+#[inline(always)]
+pub(crate) fn survey(head: usize, most: u32, is_chunk: impl Fn(usize) -> bool) -> Option<Listed> {
+    let mut listed = Listed { count: 0, last: head, end: head };
+    while listed.end >= FLOOR {
+        if !is_chunk(listed.end) || listed.count == most {
             return None;
         }
-        seen += 1;
+        listed.count += 1;
+        listed.last = listed.end;
         // Relaxed: as in `next`.
-        at = link::try_decode(at, word(at).load(Ordering::Relaxed))?;
+        listed.end = link::try_decode(listed.last, word(listed.last).load(Ordering::Relaxed))?;
     }
-    Some((seen, at))
+    Some(listed)
 }
 
 /// The last chunk of a non-empty list.

@@ -18,8 +18,9 @@
 //! - `carved = callers' hands and other threads' + the thread's list + (CURRENT - countdown)`
 
 use super::block::In;
-use super::chunk;
+use super::chunk::{self, Listed};
 use super::countdown::Countdown;
+use super::index::index_of;
 use super::remote::{Remote, Returned};
 use crate::class::{Class, UNIT_SHIFT};
 use crate::fatal::fatal;
@@ -190,14 +191,24 @@ impl Pool {
         self.carved.get() == self.capacity.get()
     }
 
-    /// Stops being current: `head` is the thread's list of `count` chunks.
-    pub(crate) fn take_back(&self, head: usize, count: u32) {
+    /// Stops being current: `head` is the thread's list, as surveyed.
+    pub(crate) fn take_back(&self, head: usize, listed: Listed) {
         let beside = self.freed_beside();
-        if count > 0 {
-            chunk::link(chunk::last(head), self.free.load(Ordering::Relaxed));
+        if listed.count > 0 {
+            chunk::link(listed.last, self.free.load(Ordering::Relaxed));
             self.free.store(head, Ordering::Relaxed);
         }
-        self.rest_available(self.carved.get() - count - beside);
+        self.rest_available(self.carved.get() - listed.count - beside);
+    }
+
+    /// Walks a list of the pool's chunks; `None` if it leaves what is carved.
+    pub(crate) fn survey(&self, base: usize, head: usize) -> Option<Listed> {
+        let (class, carved) = (self.class(), self.carved.get());
+        let bytes = carved as usize * class.size();
+        chunk::survey(head, carved, |at| {
+            let offset = at.wrapping_sub(base);
+            offset < bytes && index_of(class, offset).1 == 0
+        })
     }
 
     /// The current pool's chunks in `free`.
@@ -297,11 +308,9 @@ impl Pool {
 
     /// Panics where a counting equation does not hold; the pool is not current and nobody is in the arena.
     pub(crate) fn verify(&self, base: usize) {
-        let range = base..base + (self.units() << UNIT_SHIFT);
         let size = self.class().size();
         let head = self.free.load(Ordering::Relaxed);
-        let (free, _) =
-            chunk::survey(head, range, size, self.carved.get()).expect("a pool's free list leaves the pool");
+        let free = self.survey(base, head).expect("a pool's free list leaves the pool").count;
         assert_eq!(self.carved.get(), self.live() + free, "carved = live + free, slab {size}");
         assert!(self.remote.count() <= self.live(), "more chunks returned than live, slab {size}");
         assert!(self.carved.get() <= self.capacity.get());
