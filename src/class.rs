@@ -34,10 +34,13 @@ const FINE_CLASSES: usize = 40;
 /// Longest pool, in units.
 const MAX_POOL_UNITS: usize = 128;
 
-/// Number of a small slab, `0..CLASSES`, ascending with the chunk size.
+/// log2 of [`Class::STEP`].
+const STEP_SHIFT: u32 = 5;
+
+/// A small slab, in ascending order of the chunk size: its number, `0..CLASSES`, times [`Class::STEP`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(transparent)]
-pub(crate) struct Class(u32);
+pub(crate) struct Class(usize);
 
 /// Slab sizes by class.
 const SIZES: [u32; CLASSES] = {
@@ -52,19 +55,19 @@ const SIZES: [u32; CLASSES] = {
     sizes
 };
 
-/// The next smaller slab's size by class.
-const BELOW: [u32; CLASSES] = {
-    let mut table = [0; CLASSES];
+/// Sizes by class: the least that it serves, and how many.
+const SERVED: [(u32, u32); CLASSES] = {
+    let mut table = [(1, SIZES[0]); CLASSES];
     let mut class = 1;
     while class < CLASSES {
-        table[class] = SIZES[class - 1];
+        table[class] = (SIZES[class - 1] + 1, SIZES[class] - SIZES[class - 1]);
         class += 1;
     }
     table
 };
 
 /// Class by `ceil(size / 8)`, up to [`FINE_LIMIT`].
-const BY_EIGHTS: [u8; FINE + 1] = {
+const BY_EIGHTS: [u16; FINE + 1] = {
     let mut table = [0; FINE + 1];
     let mut eights = 1;
     let mut class = 0;
@@ -72,7 +75,7 @@ const BY_EIGHTS: [u8; FINE + 1] = {
         if eights * 8 > SIZES[class] as usize {
             class += 1;
         }
-        table[eights] = class as u8;
+        table[eights] = (class << STEP_SHIFT) as u16;
         eights += 1;
     }
     table
@@ -130,14 +133,14 @@ impl Class {
     #[inline(always)]
     pub(crate) const fn of(size: usize) -> Option<Class> {
         if size <= FINE_LIMIT {
-            Some(Class(BY_EIGHTS[size.div_ceil(8)] as u32))
+            Some(Class(BY_EIGHTS[size.div_ceil(8)] as usize))
         } else if size <= MAX_CHUNK {
             // Out of the way of small sizes, which are most.
             core::hint::cold_path();
             let below = size - 1;
             let octave = below.ilog2();
             let class = (octave as usize - 10) * 8 + ((below >> (octave - 3)) & 7) + FINE_CLASSES;
-            Some(Class(class as u32))
+            Some(Class(class << STEP_SHIFT))
         } else {
             None
         }
@@ -146,25 +149,36 @@ impl Class {
     /// Whether the class serves `size` bytes, and no smaller one does.
     #[inline(always)]
     pub(crate) const fn is_of(self, size: usize) -> bool {
-        let below = BELOW[self.index()] as usize;
-        size.wrapping_sub(below + 1) < self.size() - below
+        let (least, many) = SERVED[self.index()];
+        size.wrapping_sub(least as usize) < many as usize
     }
 
     /// The class of this number, which the caller knows to be below [`CLASSES`].
     #[inline(always)]
     pub(crate) const fn from_index(index: usize) -> Class {
         debug_assert!(index < CLASSES);
-        Class(index as u32)
+        Class(index << STEP_SHIFT)
+    }
+
+    /// Bytes of a thread's lists of one slab. A class is a multiple of it: the fast paths address the lists with no shift
+    /// in between.
+    pub(crate) const STEP: usize = 1 << STEP_SHIFT;
+
+    /// Where the class's entry lies in a table of entries of [`Class::STEP`] bytes.
+    #[inline(always)]
+    pub(crate) const fn offset(self) -> usize {
+        self.0
     }
 
     #[inline(always)]
     pub(crate) const fn index(self) -> usize {
+        let index = self.0 >> STEP_SHIFT;
         // Lets the optimiser drop the bounds checks of per-class tables.
-        if self.0 as usize >= CLASSES {
+        if index >= CLASSES {
             // SAFETY: both constructors, `of` and `from_index`, yield numbers below CLASSES only.
             unsafe { core::hint::unreachable_unchecked() }
         }
-        self.0 as usize
+        index
     }
 
     /// Bytes of one chunk.
@@ -244,8 +258,8 @@ const _: () = {
     while class < CLASSES {
         let size = SIZES[class] as usize;
         assert!(size.is_multiple_of(8));
-        assert!(Class::of(size).unwrap().0 as usize == class);
-        assert!(class == 0 || Class::of(SIZES[class - 1] as usize + 1).unwrap().0 as usize == class);
+        assert!(Class::of(size).unwrap().index() == class);
+        assert!(class == 0 || Class::of(SIZES[class - 1] as usize + 1).unwrap().index() == class);
         let bytes = POOL_UNITS[class] as usize * UNIT;
         assert!(bytes >= size && POOL_UNITS[class] as usize <= MAX_POOL_UNITS);
         // At most 3.2 % of a full-grown pool lies behind its last chunk.

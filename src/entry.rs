@@ -197,7 +197,7 @@ impl Arena {
             Beside::Review(record) => self.review(record),
             Beside::Enough(class) => self.send_home(class),
             // SAFETY: the caller's promise.
-            Beside::Nothing => unsafe { self.deallocate_slow(ptr, Some(class)) },
+            Beside::Nothing => unsafe { self.deallocate_classed(ptr, class) },
         }
     }
 
@@ -227,6 +227,17 @@ impl Arena {
             None if self.config.exhausted == Exhausted::System => self.account(shared).allocate(layout, ask.zero()),
             None => null_mut(),
         }
+    }
+
+    /// As [`Arena::deallocate_slow`] with the arguments where the caller has them.
+    ///
+    /// # Safety
+    /// As there.
+    #[cold]
+    #[inline(never)]
+    unsafe extern "C" fn deallocate_classed(&self, ptr: *mut u8, class: Class) {
+        // SAFETY: the caller's promise.
+        unsafe { self.deallocate_slow(ptr, Some(class)) }
     }
 
     /// Frees what the inlined half could not: `class` is the layout's, `None` if unknown or large.

@@ -155,7 +155,9 @@ impl Local {
 
     #[inline(always)]
     pub(crate) fn chunks(&self, class: Class) -> &Chunks {
-        &self.chunks[class.index()]
+        // SAFETY: a class's offset is its number, which is below the array's length, times the size of an element, as
+        // asserted below.
+        unsafe { &*self.chunks.as_ptr().byte_add(class.offset()) }
     }
 
     #[inline(always)]
@@ -260,4 +262,4 @@ pub(crate) fn pool_at<'a>(record: usize) -> &'a Pool {
     unsafe { &*(record as *const Pool) }
 }
 
-const _: () = assert!(FLOOR > chunk::OWED && size_of::<Chunks>() == 32);
+const _: () = assert!(FLOOR > chunk::OWED && size_of::<Chunks>() == Class::STEP);
