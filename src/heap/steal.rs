@@ -108,9 +108,9 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     let carved = pool.carved();
     head >= chunk::FLOOR
         && !pool.remote().announced()
-        && pool.survey(base, head).is_some_and(|listed| {
-            listed.count + pool.freed_beside() + returned == carved && listed.end != chunk::OWED
-        })
+        && pool
+            .survey(base, head)
+            .is_some_and(|listed| listed.count + pool.freed_beside() + returned == carved && listed.end != chunk::OWED)
 }
 
 /// Whether a list of other heaps' chunks is there to be taken.
