@@ -1,7 +1,7 @@
 //! The report of one profile: time, memory, geometric means, every median, and what did not work.
 
 use crate::peers::{LEAN, PEERS, Peer, SUBJECT};
-use crate::score::{Outcome, Spread, best, mean, ratio};
+use crate::score::{Outcome, Spread, best, least_ratio, mean, quickest, ratio};
 use crate::table::Table;
 use rows::Kind;
 
@@ -95,31 +95,32 @@ impl Report<'_> {
     }
 
     fn means(&self) -> Table {
-        let mut table = Table::new(["peer", "time", "rows", "peak", "rows"]);
+        let mut table = Table::new(["peer", "time", "least times", "rows", "peak", "rows"]);
         let show = |mean: Option<(f64, usize)>| match mean {
             Some((mean, count)) => [format!("{mean:.3}"), count.to_string()],
             None => [NONE.into(), "0".into()],
         };
         for &peer in self.peers.iter().filter(|&&peer| peer != SUBJECT) {
-            let [time, rows] = show(self.mean_time(|outcome| outcome.time[peer]));
+            let [time, rows] = show(self.mean_time(ratio, |outcome| outcome.time[peer]));
+            let [least, _] = show(self.mean_time(least_ratio, |outcome| outcome.time[peer]));
             let [peak, large] = show(self.mean_peak(|outcome| outcome.peak[peer]));
             let Peer { name, what } = PEERS[peer];
-            table.line([format!("{name}: {what}"), time, rows, peak, large]);
+            table.line([format!("{name}: {what}"), time, least, rows, peak, large]);
         }
-        let [time, rows] = show(self.mean_best());
+        let [time, rows] = show(self.mean_time(ratio, |outcome| best(&outcome.time).map(|(_, spread)| spread)));
+        let [least, _] = show(self.mean_time(least_ratio, |outcome| quickest(&outcome.time)));
         let [peak, large] = show(self.mean_peak(|outcome| best(&outcome.peak).map(|(_, spread)| spread)));
-        table.line(["best of each row".into(), time, rows, peak, large]);
+        table.line(["best of each row".into(), time, least, rows, peak, large]);
         table
     }
 
     fn goals(&self) -> String {
-        let slow: Vec<String> = self
-            .timed()
-            .filter_map(|outcome| {
-                let ratio = ratio(&outcome.time, best(&outcome.time).map(|(_, spread)| spread))?;
-                (ratio > 1.10).then(|| format!("{} {ratio:.2}", outcome.row.name))
-            })
-            .collect();
+        let slow = |ratio: fn(&Outcome) -> Option<f64>| -> Vec<String> {
+            let ratios = self.timed().filter_map(|outcome| Some((outcome.row.name, ratio(outcome)?)));
+            ratios.filter(|&(_, ratio)| ratio > 1.10).map(|(name, ratio)| format!("{name} {ratio:.2}")).collect()
+        };
+        let medians = slow(|outcome| ratio(&outcome.time, best(&outcome.time).map(|(_, spread)| spread)));
+        let least = slow(|outcome| least_ratio(&outcome.time, quickest(&outcome.time)));
         let lean = lean();
         let heavy: Vec<String> = self
             .outcomes
@@ -130,9 +131,12 @@ impl Report<'_> {
             .map(|(outcome, ratio)| format!("{} {ratio:.2}", outcome.row.name))
             .collect();
         format!(
-            "- slower than 1.10 of the row's best peer: {} rows {}\n- heavier than 1.05 of {LEAN}: {} rows {}\n",
-            slow.len(),
-            slow.join(", "),
+            "- slower than 1.10 of the row's best peer: {} rows {}\n- the same by the least times: {} rows {}\n\
+             - heavier than 1.05 of {LEAN}: {} rows {}\n",
+            medians.len(),
+            medians.join(", "),
+            least.len(),
+            least.join(", "),
             heavy.len(),
             heavy.join(", "),
         )
@@ -152,12 +156,12 @@ impl Report<'_> {
         self.outcomes.iter().filter(|outcome| outcome.row.kind == Kind::Time)
     }
 
-    fn mean_time(&self, other: impl Fn(&Outcome) -> Option<Spread>) -> Option<(f64, usize)> {
+    fn mean_time(
+        &self,
+        ratio: fn(&[Option<Spread>], Option<Spread>) -> Option<f64>,
+        other: impl Fn(&Outcome) -> Option<Spread>,
+    ) -> Option<(f64, usize)> {
         mean(self.timed().filter_map(|outcome| ratio(&outcome.time, other(outcome))))
-    }
-
-    fn mean_best(&self) -> Option<(f64, usize)> {
-        self.mean_time(|outcome| best(&outcome.time).map(|(_, spread)| spread))
     }
 
     fn mean_peak(&self, other: impl Fn(&Outcome) -> Option<Spread>) -> Option<(f64, usize)> {

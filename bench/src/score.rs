@@ -60,13 +60,28 @@ impl Outcome {
 
 /// The peer with the lowest median.
 pub fn best(spreads: &[Option<Spread>]) -> Option<(usize, Spread)> {
+    peers(spreads).min_by(|(_, a), (_, b)| a.median.total_cmp(&b.median))
+}
+
+/// The peer with the lowest value of all. What disturbs a run only ever adds to it, and the best median of many peers is
+/// a lucky one.
+pub fn quickest(spreads: &[Option<Spread>]) -> Option<Spread> {
+    peers(spreads).map(|(_, spread)| spread).min_by(|a, b| a.low.total_cmp(&b.low))
+}
+
+fn peers(spreads: &[Option<Spread>]) -> impl Iterator<Item = (usize, Spread)> {
     let peers = spreads.iter().enumerate().filter(|&(peer, _)| peer != SUBJECT);
-    peers.filter_map(|(peer, spread)| Some((peer, (*spread)?))).min_by(|(_, a), (_, b)| a.median.total_cmp(&b.median))
+    peers.filter_map(|(peer, spread)| Some((peer, (*spread)?)))
 }
 
 /// The subject's median over another's.
 pub fn ratio(spreads: &[Option<Spread>], other: Option<Spread>) -> Option<f64> {
     Some(spreads[SUBJECT]?.median / other?.median)
+}
+
+/// The subject's lowest value over another's.
+pub fn least_ratio(spreads: &[Option<Spread>], other: Option<Spread>) -> Option<f64> {
+    Some(spreads[SUBJECT]?.low / other?.low)
 }
 
 /// Geometric mean, and of how many.
@@ -98,6 +113,13 @@ mod tests {
         let (peer, other) = best(&row).unwrap();
         assert_eq!(peer, 3);
         assert_eq!(ratio(&row, Some(other)), Some(0.5));
+    }
+
+    #[test]
+    fn the_quickest_is_not_the_best() {
+        let row = [spread(&[3.0, 4.0, 5.0]), spread(&[4.0, 5.0, 6.0]), spread(&[2.0, 9.0, 9.0])];
+        assert_eq!(best(&row).unwrap().0, 1);
+        assert_eq!(least_ratio(&row, quickest(&row)), Some(1.5));
     }
 
     #[test]
