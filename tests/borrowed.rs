@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::HashSet;
+use std::sync::Barrier;
 
 use arenal::Arena;
 use common::{Block, KIB, MIB, bounded, layout};
@@ -47,20 +48,25 @@ fn small_ones_are_handed_out_large_ones_go_home() {
         let arena = bounded(64 * MIB);
         let theirs = blocks(&arena, size, 200);
         let places: HashSet<usize> = addresses(&theirs).into_iter().collect();
+        let (freed, looked) = (Barrier::new(2), Barrier::new(2));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 theirs.into_iter().for_each(|block| block.free(&arena));
                 let own = blocks(&arena, size, 200);
                 let again = addresses(&own).iter().any(|at| places.contains(at));
-                assert_eq!(again, lent, "slab {size}");
+                freed.wait();
+                looked.wait();
                 own.into_iter().for_each(|block| block.free(&arena));
+                assert_eq!(again, lent, "slab {size}");
             });
+            // What went home is handed out there again, but for what the outbox holds of the thread that lives.
+            freed.wait();
+            let again = blocks(&arena, size, 200);
+            let home = addresses(&again).iter().filter(|at| places.contains(at)).count();
+            looked.wait();
+            assert!(lent || home >= 100, "slab {size}: {home} of 200 came home");
+            again.into_iter().for_each(|block| block.free(&arena));
         });
-        // What went home is handed out there again, but for what an outbox holds.
-        let again = blocks(&arena, size, 200);
-        let home = addresses(&again).iter().filter(|at| places.contains(at)).count();
-        assert!(lent || home >= 100, "slab {size}: {home} of 200 came home");
-        again.into_iter().for_each(|block| block.free(&arena));
         assert_eq!(arena.info().allocated, 0);
         common::verify(&arena);
     }
