@@ -107,8 +107,8 @@ fn partly_used_pools_of_the_dead_are_used() {
     let arena = bounded(16 * MIB);
     let mut left = Vec::new();
     let mut warm = 0;
-    // Each thread leaves one chunk, of a slab whose pools threads do not share: sixteen thousand of them are a megabyte, not
-    // a gigabyte.
+    // Each thread leaves one chunk, of a slab whose pools threads do not share: sixteen thousand are a megabyte, not a
+    // gigabyte.
     for _ in 0..common::scaled(16_000) {
         left.push(common::threads(1, |i| Block::new(&arena, layout(72, 8), i as u64)).remove(0).expect("memory"));
         if left.len() == 20 {
