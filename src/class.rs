@@ -28,7 +28,6 @@ pub(crate) const MAX_ALIGN: usize = 2 << 20;
 pub(crate) const BUMP_FROM: usize = 4096;
 
 const FINE_LIMIT: usize = 1024;
-const FINE: usize = FINE_LIMIT / 8;
 /// Classes up to [`FINE_LIMIT`].
 const FINE_CLASSES: usize = 40;
 /// Longest pool, in units.
@@ -66,17 +65,17 @@ const SERVED: [(u32, u32); CLASSES] = {
     table
 };
 
-/// Class by `ceil(size / 8)`, up to [`FINE_LIMIT`].
-const BY_EIGHTS: [u16; FINE + 1] = {
-    let mut table = [0; FINE + 1];
-    let mut eights = 1;
+/// Class by size, up to [`FINE_LIMIT`].
+const BY_SIZE: [u16; FINE_LIMIT + 1] = {
+    let mut table = [0; FINE_LIMIT + 1];
+    let mut size = 1;
     let mut class = 0;
-    while eights <= FINE {
-        if eights * 8 > SIZES[class] as usize {
+    while size <= FINE_LIMIT {
+        if size > SIZES[class] as usize {
             class += 1;
         }
-        table[eights] = (class << STEP_SHIFT) as u16;
-        eights += 1;
+        table[size] = (class << STEP_SHIFT) as u16;
+        size += 1;
     }
     table
 };
@@ -133,7 +132,7 @@ impl Class {
     #[inline(always)]
     pub(crate) const fn of(size: usize) -> Option<Class> {
         if size <= FINE_LIMIT {
-            Some(Class(BY_EIGHTS[size.div_ceil(8)] as usize))
+            Some(Class(BY_SIZE[size] as usize))
         } else if size <= MAX_CHUNK {
             // Out of the way of small sizes, which are most.
             core::hint::cold_path();
