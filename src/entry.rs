@@ -14,7 +14,7 @@ use crate::error::AllocError;
 use crate::heap::local::{Beside, Local};
 use crate::heap::refill::{self, Served};
 use crate::heap::shared::Shared;
-use crate::heap::{habit, large, returns, thread};
+use crate::heap::{large, returns, thread};
 use crate::place::{Place, not_empty};
 use crate::slab::chunk::FLOOR;
 use crate::sync::Ordering;
@@ -194,7 +194,6 @@ impl Arena {
         match local.free_beside(class, ptr as usize) {
             Beside::Done => {}
             Beside::RanDown(record) => self.ran_down(record),
-            Beside::Review(record) => self.review(record),
             Beside::Enough(class) => self.send_home(class),
             // SAFETY: the caller's promise.
             Beside::Nothing => unsafe { self.deallocate_classed(ptr, class) },
@@ -264,14 +263,6 @@ impl Arena {
     pub(crate) extern "C" fn ran_down(&self, record: usize) {
         if let Some(shared) = self.known() {
             thread::with_primary(|local| returns::ran_down(shared, local, shared.map().unit_of_record(record)));
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(crate) extern "C" fn review(&self, record: usize) {
-        if let Some(shared) = self.known() {
-            thread::with_primary(|local| habit::review(shared, local, record));
         }
     }
 

@@ -72,7 +72,6 @@ impl Arena {
         match thread::with_primary(|local| local.free_by_address(ptr as usize)) {
             Beside::Done => {}
             Beside::RanDown(record) => self.ran_down(record),
-            Beside::Review(record) => self.review(record),
             Beside::Enough(class) => self.send_home(class),
             Beside::Nothing => return false,
         }

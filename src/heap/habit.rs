@@ -9,11 +9,11 @@
 
 use core::cell::Cell;
 
-use super::local::{Local, pool_at};
+use super::local::Local;
 use super::shared::Shared;
 use super::slot::Slot;
 use crate::class::Class;
-use crate::slab::pool::Standing;
+use crate::slab::pool::{Pool, Standing};
 
 /// Frees beside the lists until the first sample; doubles while samples agree.
 const PATIENCE: u32 = 8 << 10;
@@ -32,7 +32,7 @@ const COURSES: usize = 1 << 6;
 /// All-zero bytes: frees go to the lists, no sample was taken. The owner's.
 #[repr(C)]
 pub(crate) struct Habit {
-    /// Frees beside the lists until the next look; 0: very many.
+    /// Frees beside the lists until the next sample.
     patience: Cell<u32>,
     /// Frees of the sample still to come; 0: none is being taken.
     left: Cell<u32>,
@@ -71,15 +71,20 @@ impl Habit {
 
     /// Whether frees into current pools go to the lists.
     pub(crate) fn pushes(&self) -> bool {
-        !self.beside.get() && self.left.get() == 0
+        !self.beside.get() && !self.is_watched()
     }
 
-    /// Counts a free beside the lists; whether the habit is to be looked at.
-    #[inline(always)]
-    pub(crate) fn runs_out(&self) -> bool {
-        let left = self.patience.get().wrapping_sub(1);
+    /// Whether a sample is being taken.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.left.get() != 0
+    }
+
+    /// Counts frees beside the lists; whether it is time for a sample.
+    #[inline]
+    fn runs_out(&self, freed: u32) -> bool {
+        let left = self.patience.get().saturating_sub(freed);
         self.patience.set(left);
-        left == 0
+        left == 0 && !self.is_watched()
     }
 
     fn begin_sample(&self) {
@@ -111,21 +116,34 @@ impl Habit {
     }
 }
 
-/// The thread's patience ran out at a free into the pool of this record: time for a sample, or one is being taken.
+/// So many chunks that were freed beside the lists are about to be handed out again, or their memory is.
+#[inline]
+pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
+    if local.habit().runs_out(freed) {
+        begin(shared, local);
+    }
+}
+
+/// Time for a sample: until it is complete, all frees of own chunks come to [`watch`].
 #[cold]
 #[inline(never)]
-pub(crate) fn review(shared: &Shared, local: &Local, record: usize) {
-    let habit = local.habit();
-    if habit.left.get() == 0 {
-        // While the sample is taken all frees of own chunks come by here.
-        Class::all().for_each(|class| local.chunks(class).no_pool());
-        habit.begin_sample();
-        return habit.patience.set(1);
+fn begin(shared: &Shared, local: &Local) {
+    Class::all().for_each(|class| local.chunks(class).no_pool());
+    local.watch(shared.map(), true);
+    local.habit().begin_sample();
+}
+
+/// One free of the sample, into a pool of the thread's.
+pub(crate) fn watch(shared: &Shared, local: &Local, pool: &Pool) {
+    if local.habit().enter(pool.standing() == Standing::Current) {
+        end(shared, local);
     }
-    if !habit.enter(pool_at(record).standing() == Standing::Current) {
-        return habit.patience.set(1);
-    }
-    habit.adopt();
+}
+
+/// The sample is complete.
+fn end(shared: &Shared, local: &Local) {
+    local.habit().adopt();
+    local.watch(shared.map(), false);
     // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
     let slot = unsafe { &*(local.slot() as *const Slot) };
     // A thief may be about to take a current pool.

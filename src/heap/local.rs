@@ -115,17 +115,17 @@ pub(crate) enum Beside {
     Done,
     /// It is free, and its pool, whose record lies at this address, is worth a look.
     RanDown(usize),
-    /// It is free, and it is time to look at the thread's habit; the pool's record lies at this address.
-    Review(usize),
     /// It is gathered with others of other heaps' of this slab, and these are enough to be sent home.
     Enough(Class),
-    /// Nothing: it is no chunk of this arena, or the thread has no heap.
+    /// Nothing: it is no chunk of this arena, or the thread has no heap, or is watched.
     Nothing,
 }
 
 /// A thread's part of one arena. All-zero bytes are one without a heap.
 ///
 /// The map's words and the tag are kept here, where plain loads reach them; they mean something while `units` is not 0.
+/// While the thread's frees are watched, `base` is [`AWAY`] from where it is: no address is the arena's then, and the slow
+/// half gets all of them that are not of current pools.
 #[repr(C)]
 pub(crate) struct Local {
     chunks: [Chunks; CLASSES],
@@ -139,6 +139,9 @@ pub(crate) struct Local {
     /// Address of the thread's [`Slot`](super::slot::Slot); 0: none.
     slot: CellUsize,
 }
+
+/// Further than addresses are apart.
+const AWAY: usize = 1 << 62;
 
 impl Local {
     pub(crate) const fn new() -> Local {
@@ -183,13 +186,18 @@ impl Local {
         self.slot.set(slot);
     }
 
+    /// Whether the slow half is to see the thread's frees.
+    pub(crate) fn watch(&self, map: &Map, watched: bool) {
+        self.base.set(map.base() as usize ^ if watched { AWAY } else { 0 });
+    }
+
     pub(crate) fn detach(&self) {
         self.units.set(0);
         self.slot.set(0);
         self.clear();
     }
 
-    /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap.
+    /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap or is watched.
     #[inline(always)]
     pub(crate) fn tag_at(&self, address: usize) -> Option<u64> {
         let unit = address.wrapping_sub(self.base.get()) >> UNIT_SHIFT;
@@ -207,7 +215,7 @@ impl Local {
     pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
         let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
-            Ok(record) => self.free_to_pool(record, freed),
+            Ok(record) => free_to_pool(record, freed),
             Err(rest) if OwnerTag::both_primary(rest) => self.gather(class, freed),
             Err(_) => Beside::Nothing,
         }
@@ -220,7 +228,7 @@ impl Local {
         match self.tag().own_record(tag) {
             Ok(record) => {
                 let class = pool_at(record).class();
-                if self.chunks(class).push(freed) { Beside::Done } else { self.free_to_pool(record, freed) }
+                if self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
             }
             Err(rest) => match tag::pool_of(tag) {
                 Some((_, record)) if OwnerTag::both_primary(rest) => self.gather(pool_at(record).class(), freed),
@@ -229,16 +237,6 @@ impl Local {
         }
     }
 
-    #[inline(always)]
-    fn free_to_pool(&self, record: usize, freed: usize) -> Beside {
-        if pool_at(record).push(freed) {
-            Beside::RanDown(record)
-        } else if self.habit.runs_out() {
-            Beside::Review(record)
-        } else {
-            Beside::Done
-        }
-    }
 
     #[inline(always)]
     fn gather(&self, class: Class, freed: usize) -> Beside {
@@ -253,6 +251,11 @@ impl Local {
             chunks.take_outbox();
         }
     }
+}
+
+#[inline(always)]
+fn free_to_pool(record: usize, freed: usize) -> Beside {
+    if pool_at(record).push(freed) { Beside::RanDown(record) } else { Beside::Done }
 }
 
 /// The pool whose record a unit's tag names.

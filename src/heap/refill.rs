@@ -11,7 +11,7 @@ use super::outbox::send_home;
 use super::recover;
 use super::shared::{COMMON, Shared};
 use super::slot::{Slab, Slot};
-use super::{steal, thread};
+use super::{habit, steal, thread};
 use crate::class::Class;
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
@@ -57,7 +57,7 @@ pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Opti
         let one = chunks.gathered() < LISTED && slab.borrows_one();
         return if one { chunks.pop_outbox().map(Served::used) } else { None };
     }
-    from_current(shared, slab, chunks, slab.current()?)
+    from_current(shared, local, slab, chunks, slab.current()?)
 }
 
 /// A chunk of the class when the current pool has none. `None`: out of memory.
@@ -114,7 +114,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     }
     loop {
         if let Some(unit) = slab.current() {
-            let found = from_current(shared, slab, chunks, unit);
+            let found = from_current(shared, local, slab, chunks, unit);
             if found.is_some() {
                 return found;
             }
@@ -135,9 +135,10 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
 }
 
 /// What the current pool can still give, its list being empty.
-fn from_current(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) -> Option<Served> {
+fn from_current(shared: &Shared, local: &Local, slab: &Slab, chunks: &Chunks, unit: usize) -> Option<Served> {
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
+    habit::count(shared, local, pool.freed_beside());
     let mut head = pool.take_free();
     if head < chunk::FLOOR {
         head = pool.take_returned(base);
@@ -175,7 +176,9 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
 fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit: usize) {
     let (slab, chunks) = (slot.slab(class), local.chunks(class));
     slab.set_current(Some(unit));
-    chunks.list.set(Pool::at(shared.map(), unit).take_free());
+    let pool = Pool::at(shared.map(), unit);
+    habit::count(shared, local, pool.carved() - pool.live());
+    chunks.list.set(pool.take_free());
     slot.enter_pool(shared, local, class);
 }
 

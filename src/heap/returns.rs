@@ -2,6 +2,7 @@
 
 use core::ptr;
 
+use super::habit;
 use super::local::Local;
 use super::outbox;
 use super::shared::Shared;
@@ -25,6 +26,7 @@ pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
     // this heap, so that a pool which is still tagged as ours is the same one.
     let pool = Pool::at(shared.map(), unit);
     if local.tag().own_record(shared.map().tag(unit)) == Ok(ptr::from_ref(pool) as usize) && pool.ran_down() {
+        habit::count(shared, local, pool.carved() - pool.live());
         slot.look(shared, unit);
     }
 }
@@ -71,6 +73,9 @@ pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
 fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Option<Class>) {
     let pool = Pool::at(shared.map(), unit);
     let class = class.unwrap_or_else(|| class_of(shared, freed));
+    if local.habit().is_watched() {
+        habit::watch(shared, local, pool);
+    }
     if !local.chunks(class).push(freed) && pool.push(freed) {
         ran_down(shared, local, unit);
     }
