@@ -163,6 +163,13 @@ impl Class {
     /// in between.
     pub(crate) const STEP: usize = 1 << STEP_SHIFT;
 
+    /// The class whose [`Class::offset`] this is, as the caller knows.
+    #[inline(always)]
+    pub(crate) const fn from_offset(offset: usize) -> Class {
+        debug_assert!(offset.is_multiple_of(Class::STEP) && offset < CLASSES * Class::STEP);
+        Class(offset)
+    }
+
     /// Where the class's entry lies in a table of entries of [`Class::STEP`] bytes.
     #[inline(always)]
     pub(crate) const fn offset(self) -> usize {
@@ -174,7 +181,7 @@ impl Class {
         let index = self.0 >> STEP_SHIFT;
         // Lets the optimiser drop the bounds checks of per-class tables.
         if index >= CLASSES {
-            // SAFETY: both constructors, `of` and `from_index`, yield numbers below CLASSES only.
+            // SAFETY: all constructors, `of`, `from_index` and `from_offset`, yield numbers below CLASSES only.
             unsafe { core::hint::unreachable_unchecked() }
         }
         index

@@ -25,8 +25,8 @@ pub(crate) struct Chunks {
     last: CellUsize,
     /// Bytes of the current pool.
     bytes: Cell32,
-    /// Chunks in `outbox`, about.
-    gathered: Cell32,
+    /// How many more chunks `outbox` takes until they are sent home, about.
+    room: Cell32,
     /// Chunks of other heaps that this thread freed.
     pub(crate) outbox: Head,
 }
@@ -37,7 +37,7 @@ impl Chunks {
             list: Head::new(),
             last: CellUsize::new(0),
             bytes: Cell32::new(0),
-            gathered: Cell32::new(0),
+            room: Cell32::new(0),
             outbox: Head::new(),
         }
     }
@@ -67,35 +67,35 @@ impl Chunks {
         true
     }
 
-    /// Adds a chunk of another heap; returns how many are gathered.
+    /// Adds a chunk of another heap; whether these are enough to be sent home.
     #[inline(always)]
-    pub(crate) fn gather(&self, freed: usize) -> u32 {
+    pub(crate) fn gather(&self, freed: usize) -> bool {
         chunk::link(freed, self.outbox.get());
         self.outbox.set(freed);
-        let gathered = self.gathered.get() + 1;
-        self.gathered.set(gathered);
-        gathered
+        let room = self.room.get().wrapping_sub(1);
+        self.room.set(room);
+        room == 0
     }
 
     /// By the owner: takes one of the other heaps' chunks.
-    pub(crate) fn pop_outbox(&self) -> Option<usize> {
+    pub(crate) fn pop_outbox(&self, class: Class) -> Option<usize> {
         let head = self.outbox.get();
         if head < FLOOR {
             return None;
         }
         self.outbox.set(chunk::next(head));
-        self.gathered.set(self.gathered.get().saturating_sub(1));
+        self.room.set((self.room.get() + 1).min(class.outbox()));
         Some(head)
     }
 
     /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home.
-    pub(crate) fn gathered(&self) -> u32 {
-        self.gathered.get()
+    pub(crate) fn gathered(&self, class: Class) -> u32 {
+        class.outbox() - self.room.get()
     }
 
     /// By the owner: takes the other heaps' chunks.
-    pub(crate) fn take_outbox(&self) -> usize {
-        self.gathered.set(0);
+    pub(crate) fn take_outbox(&self, class: Class) -> usize {
+        self.room.set(class.outbox());
         self.outbox.take()
     }
 
@@ -182,6 +182,7 @@ impl Local {
         self.tags.set(map.tags());
         self.tag.set(tag.bits());
         self.units.set(map.units());
+        Class::all().for_each(|class| self.chunks(class).room.set(class.outbox()));
         self.habit.begin();
         self.slot.set(slot);
     }
@@ -240,15 +241,16 @@ impl Local {
 
     #[inline(always)]
     fn gather(&self, class: Class, freed: usize) -> Beside {
-        if self.chunks(class).gather(freed) >= class.outbox() { Beside::Enough(class) } else { Beside::Done }
+        if self.chunks(class).gather(freed) { Beside::Enough(class) } else { Beside::Done }
     }
 
     /// Forgets all lists: their chunks have been taken back, or are gone with the arena's contents.
     pub(crate) fn clear(&self) {
-        for chunks in &self.chunks {
+        for class in Class::all() {
+            let chunks = self.chunks(class);
             chunks.no_pool();
             chunks.list.set(chunk::END);
-            chunks.take_outbox();
+            chunks.take_outbox(class);
         }
     }
 }

@@ -94,7 +94,7 @@ impl Pool {
         self.trigger.set(0);
         self.carved.set(0);
         self.capacity.set(capacity as u32);
-        self.class.set(class.index() as u32);
+        self.class.set(class.offset() as u32);
         self.fresh_from.set((stale_units << UNIT_SHIFT) as u32);
         self.remote.reset();
         self.wake.set((capacity as u32 / 8).clamp(1, 64));
@@ -106,7 +106,7 @@ impl Pool {
     }
 
     pub(crate) fn class(&self) -> Class {
-        Class::from_index(self.class.get() as usize)
+        Class::from_offset(self.class.get() as usize)
     }
 
     pub(crate) fn carved(&self) -> u32 {
