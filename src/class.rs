@@ -230,8 +230,8 @@ impl Class {
 
     /// How many chunks of other heaps a thread gathers before it sends them home.
     #[inline(always)]
-    pub(crate) const fn outbox(self) -> u32 {
-        OUTBOX[self.index()] as u32
+    pub(crate) const fn outbox(self) -> u8 {
+        OUTBOX[self.index()]
     }
 
     /// Whether threads may share pools of this slab: its chunks fill cache lines, so that no two threads write to one, and

@@ -14,7 +14,7 @@ use crate::slab::chunk::{self, FLOOR};
 use crate::slab::pool::Pool;
 use crate::span::map::Map;
 use crate::span::tag::{self, OwnerTag};
-use crate::sync::{AtomicU64, Cell32, CellUsize, Ordering};
+use crate::sync::{AtomicU64, CellUsize, Ordering};
 
 /// One slab's lists, on half a cache line.
 #[repr(C, align(32))]
@@ -23,10 +23,8 @@ pub(crate) struct Chunks {
     pub(crate) list: Head,
     /// Last byte of the current pool; 0: no current pool.
     last: CellUsize,
-    /// Bytes of the current pool.
-    bytes: Cell32,
-    /// How many more chunks `outbox` takes until they are sent home, about.
-    room: Cell32,
+    /// Bytes of the current pool. The owner's alone, and so a compare reads it from memory.
+    bytes: Cell<usize>,
     /// Chunks of other heaps that this thread freed.
     pub(crate) outbox: Head,
 }
@@ -36,8 +34,7 @@ impl Chunks {
         Chunks {
             list: Head::new(),
             last: CellUsize::new(0),
-            bytes: Cell32::new(0),
-            room: Cell32::new(0),
+            bytes: Cell::new(0),
             outbox: Head::new(),
         }
     }
@@ -59,7 +56,7 @@ impl Chunks {
     /// Pushes a chunk of the current pool; `false` if it is of another.
     #[inline(always)]
     pub(crate) fn push(&self, freed: usize) -> bool {
-        if self.last.get().wrapping_sub(freed) >= self.bytes.get() as usize {
+        if self.last.get().wrapping_sub(freed) >= self.bytes.get() {
             return false;
         }
         chunk::link(freed, self.list.get());
@@ -67,40 +64,8 @@ impl Chunks {
         true
     }
 
-    /// Adds a chunk of another heap; whether these are enough to be sent home.
-    #[inline(always)]
-    pub(crate) fn gather(&self, freed: usize) -> bool {
-        chunk::link(freed, self.outbox.get());
-        self.outbox.set(freed);
-        let room = self.room.get().wrapping_sub(1);
-        self.room.set(room);
-        room == 0
-    }
-
-    /// By the owner: takes one of the other heaps' chunks.
-    pub(crate) fn pop_outbox(&self, class: Class) -> Option<usize> {
-        let head = self.outbox.get();
-        if head < FLOOR {
-            return None;
-        }
-        self.outbox.set(chunk::next(head));
-        self.room.set((self.room.get() + 1).min(class.outbox()));
-        Some(head)
-    }
-
-    /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home.
-    pub(crate) fn gathered(&self, class: Class) -> u32 {
-        class.outbox() - self.room.get()
-    }
-
-    /// By the owner: takes the other heaps' chunks.
-    pub(crate) fn take_outbox(&self, class: Class) -> usize {
-        self.room.set(class.outbox());
-        self.outbox.take()
-    }
-
     pub(crate) fn set_pool(&self, base: usize, bytes: usize) {
-        self.bytes.set(bytes as u32);
+        self.bytes.set(bytes);
         self.last.set(base + bytes - 1);
     }
 
@@ -129,6 +94,8 @@ pub(crate) enum Beside {
 #[repr(C)]
 pub(crate) struct Local {
     chunks: [Chunks; CLASSES],
+    /// By slab: how many more chunks the outbox takes until they are sent home, about.
+    room: [Cell<u8>; CLASSES],
     base: Cell<usize>,
     tags: Cell<*const AtomicU64>,
     /// [`OwnerTag`] of the heap.
@@ -147,6 +114,7 @@ impl Local {
     pub(crate) const fn new() -> Local {
         Local {
             chunks: [const { Chunks::new() }; CLASSES],
+            room: [const { Cell::new(0) }; CLASSES],
             base: Cell::new(0),
             tags: Cell::new(core::ptr::null()),
             tag: Cell::new(0),
@@ -161,6 +129,11 @@ impl Local {
         // SAFETY: a class's offset is its number, which is below the array's length, times the size of an element, as
         // asserted below.
         unsafe { &*self.chunks.as_ptr().byte_add(class.offset()) }
+    }
+
+    #[inline(always)]
+    fn room(&self, class: Class) -> &Cell<u8> {
+        &self.room[class.index()]
     }
 
     #[inline(always)]
@@ -182,7 +155,7 @@ impl Local {
         self.tags.set(map.tags());
         self.tag.set(tag.bits());
         self.units.set(map.units());
-        Class::all().for_each(|class| self.chunks(class).room.set(class.outbox()));
+        Class::all().for_each(|class| self.room(class).set(class.outbox()));
         self.habit.begin();
         self.slot.set(slot);
     }
@@ -196,6 +169,41 @@ impl Local {
         self.units.set(0);
         self.slot.set(0);
         self.clear();
+    }
+
+    /// Adds a chunk of another heap; whether these are enough to be sent home.
+    #[inline(always)]
+    pub(crate) fn gather(&self, class: Class, freed: usize) -> bool {
+        let chunks = self.chunks(class);
+        chunk::link(freed, chunks.outbox.get());
+        chunks.outbox.set(freed);
+        let room = self.room(class);
+        room.set(room.get().wrapping_sub(1));
+        room.get() == 0
+    }
+
+    /// Takes one of the other heaps' chunks.
+    pub(crate) fn pop_outbox(&self, class: Class) -> Option<usize> {
+        let chunks = self.chunks(class);
+        let head = chunks.outbox.get();
+        if head < FLOOR {
+            return None;
+        }
+        chunks.outbox.set(chunk::next(head));
+        let room = self.room(class);
+        room.set((room.get() + 1).min(class.outbox()));
+        Some(head)
+    }
+
+    /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home.
+    pub(crate) fn gathered(&self, class: Class) -> u32 {
+        (class.outbox() - self.room(class).get()).into()
+    }
+
+    /// Takes the other heaps' chunks.
+    pub(crate) fn take_outbox(&self, class: Class) -> usize {
+        self.room(class).set(class.outbox());
+        self.chunks(class).outbox.take()
     }
 
     /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap or is watched.
@@ -217,7 +225,7 @@ impl Local {
         let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
             Ok(record) => free_to_pool(record, freed),
-            Err(rest) if OwnerTag::both_primary(rest) => self.gather(class, freed),
+            Err(rest) if OwnerTag::both_primary(rest) => self.free_to_outbox(class, freed),
             Err(_) => Beside::Nothing,
         }
     }
@@ -232,7 +240,7 @@ impl Local {
                 if self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
             }
             Err(rest) => match tag::pool_of(tag) {
-                Some((_, record)) if OwnerTag::both_primary(rest) => self.gather(pool_at(record).class(), freed),
+                Some((_, record)) if OwnerTag::both_primary(rest) => self.free_to_outbox(pool_at(record).class(), freed),
                 _ => Beside::Nothing,
             },
         }
@@ -240,8 +248,8 @@ impl Local {
 
 
     #[inline(always)]
-    fn gather(&self, class: Class, freed: usize) -> Beside {
-        if self.chunks(class).gather(freed) { Beside::Enough(class) } else { Beside::Done }
+    fn free_to_outbox(&self, class: Class, freed: usize) -> Beside {
+        if self.gather(class, freed) { Beside::Enough(class) } else { Beside::Done }
     }
 
     /// Forgets all lists: their chunks have been taken back, or are gone with the arena's contents.
@@ -250,7 +258,7 @@ impl Local {
             let chunks = self.chunks(class);
             chunks.no_pool();
             chunks.list.set(chunk::END);
-            chunks.take_outbox(class);
+            self.take_outbox(class);
         }
     }
 }

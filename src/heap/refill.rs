@@ -52,10 +52,10 @@ pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Opti
     // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
     let slot = unsafe { (local.slot() as *const Slot).as_ref() }?;
     let slab = slot.slab(class);
-    if chunks.gathered(class) >= class.borrows_from() {
+    if local.gathered(class) >= class.borrows_from() {
         // Few are handed out one by one: as the thread's list they would displace its current pool for nothing.
-        let one = chunks.gathered(class) < LISTED && slab.borrows_one();
-        return if one { chunks.pop_outbox(class).map(Served::used) } else { None };
+        let one = local.gathered(class) < LISTED && slab.borrows_one();
+        return if one { local.pop_outbox(class).map(Served::used) } else { None };
     }
     from_current(shared, local, slab, chunks, slab.current()?)
 }
@@ -101,8 +101,8 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
         return Some(Served::used(chunk));
     }
     let slab = slot.slab(class);
-    if chunks.gathered(class) >= class.borrows_from() && chunks.outbox.get() >= chunk::FLOOR {
-        let head = chunks.take_outbox(class);
+    if local.gathered(class) >= class.borrows_from() && chunks.outbox.get() >= chunk::FLOOR {
+        let head = local.take_outbox(class);
         if slab.borrows() {
             if let Some(unit) = slab.current() {
                 finish(shared, slab, chunks, unit);

@@ -50,7 +50,7 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u6
     // A thread that only frees gets a heap for its outbox.
     match local.or_else(|| thread::find_or_attach(shared)) {
         Some(local) => {
-            if local.chunks(class).gather(freed) {
+            if local.gather(class, freed) {
                 send_home(shared, local, class);
             }
         }
@@ -66,7 +66,7 @@ pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
     let slot = unsafe { &*(local.slot() as *const Slot) };
     let _held = slot.lock.lock();
     steal::settle(slot, local, class);
-    outbox::send_home(shared, local.chunks(class).take_outbox(class));
+    outbox::send_home(shared, local.take_outbox(class));
 }
 
 /// A chunk of a pool of the calling thread's own.

@@ -302,7 +302,7 @@ impl Slot {
     pub(crate) fn shelve(&self, shared: &Shared, local: &Local, class: Class) {
         steal::settle(self, local, class);
         let chunks = local.chunks(class);
-        send_home(shared, chunks.take_outbox(class));
+        send_home(shared, local.take_outbox(class));
         let head = chunks.list.take();
         let slab = self.slab(class);
         slab.lent.set(0);

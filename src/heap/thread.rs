@@ -189,4 +189,4 @@ impl Thread {
     }
 }
 
-const _: () = assert!(size_of::<Thread>() <= CLASSES * 32 + 320);
+const _: () = assert!(size_of::<Thread>() <= CLASSES * 33 + 320);
