@@ -54,17 +54,6 @@ const SIZES: [u32; CLASSES] = {
     sizes
 };
 
-/// Sizes by class: the least that it serves, and how many.
-const SERVED: [(u32, u32); CLASSES] = {
-    let mut table = [(1, SIZES[0]); CLASSES];
-    let mut class = 1;
-    while class < CLASSES {
-        table[class] = (SIZES[class - 1] + 1, SIZES[class] - SIZES[class - 1]);
-        class += 1;
-    }
-    table
-};
-
 /// Class by size, up to [`FINE_LIMIT`].
 const BY_SIZE: [u16; FINE_LIMIT + 1] = {
     let mut table = [0; FINE_LIMIT + 1];
@@ -145,11 +134,18 @@ impl Class {
         }
     }
 
-    /// Whether the class serves `size` bytes, and no smaller one does.
+    /// Whether one class serves `old` bytes, which is at least 1, and `new` bytes.
     #[inline(always)]
-    pub(crate) const fn is_of(self, size: usize) -> bool {
-        let (least, many) = SERVED[self.index()];
-        size.wrapping_sub(least as usize) < many as usize
+    pub(crate) const fn serves_both(old: usize, new: usize) -> bool {
+        if old <= FINE_LIMIT {
+            // 0 is no size.
+            new.wrapping_sub(1) < FINE_LIMIT && BY_SIZE[old] == BY_SIZE[new]
+        } else {
+            core::hint::cold_path();
+            // Same doubling, same eighth of it.
+            let (old, new) = (old - 1, new.wrapping_sub(1));
+            old < MAX_CHUNK && (old ^ new) >> (old.ilog2() - 3) == 0
+        }
     }
 
     /// The class of this number, which the caller knows to be below [`CLASSES`].
@@ -288,13 +284,25 @@ mod tests {
         for size in 1..=MAX_CHUNK {
             let class = Class::of(size).unwrap();
             assert!(class.size() >= size);
-            assert!(Class::all().all(|other| other.is_of(size) == (other == class)));
             assert!(class.index() == 0 || Class::from_index(class.index() - 1).size() < size);
             if size >= 128 {
                 assert!((class.size() - size) * 8 <= class.size(), "waste of {size}");
             }
         }
         assert!(Class::of(MAX_CHUNK + 1).is_none());
+    }
+
+    #[test]
+    fn one_class_serves_both_or_two_do() {
+        let near = |size: usize| [1, size / 2, size - 1, size, size + 1, size + size / 8, size * 2];
+        for size in 1..=MAX_CHUNK {
+            for other in near(size).into_iter().filter(|&other| other > 0) {
+                let same = Class::of(other) == Class::of(size);
+                assert_eq!(Class::serves_both(size, other), same, "{size} and {other}");
+            }
+            assert!(!Class::serves_both(size, 0));
+        }
+        assert!(!Class::serves_both(MAX_CHUNK + 1, MAX_CHUNK + 1), "spans are resized by their units");
     }
 
     #[test]

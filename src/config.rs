@@ -54,6 +54,9 @@ pub struct Config {
     pub(crate) system_limit: usize,
     pub(crate) exhausted: Exhausted,
     pub(crate) huge_pages: HugePages,
+    /// Whether every layout that has a class is served by the arena, or by nobody. Follows from the others, for those who
+    /// ask often.
+    pub(crate) closed: bool,
 }
 
 impl Config {
@@ -67,13 +70,8 @@ impl Config {
             system_limit: usize::MAX,
             exhausted: Exhausted::Fail,
             huge_pages: HugePages::Auto,
+            closed: true,
         }
-    }
-
-    /// Whether every layout that has a class is served by the arena, or by nobody.
-    #[inline(always)]
-    pub(crate) const fn closed(&self) -> bool {
-        self.system_above.is_none() && matches!(self.exhausted, Exhausted::Fail)
     }
 
     /// Layouts of more than `bytes` go to [`std::alloc::System`]: any value up to the capacity; 0 sends everything.
@@ -81,7 +79,7 @@ impl Config {
     /// Unless this is called nothing goes there because of its size, and a request larger than the arena is out of
     /// memory.
     pub const fn system_above(self, bytes: usize) -> Config {
-        Config { system_above: Some(bytes), ..self }
+        Config { system_above: Some(bytes), closed: false, ..self }
     }
 
     /// Most bytes that the system allocator may hold for this arena; past it: out of memory. Default: no limit.
@@ -91,7 +89,7 @@ impl Config {
 
     /// What happens when the arena is full. Default: [`Exhausted::Fail`].
     pub const fn on_exhausted(self, action: Exhausted) -> Config {
-        Config { exhausted: action, ..self }
+        Config { exhausted: action, closed: self.system_above.is_none() && matches!(action, Exhausted::Fail), ..self }
     }
 
     /// Whether to ask for huge pages. Default: [`HugePages::Auto`].

@@ -17,10 +17,7 @@ impl Arena {
     /// As [`Arena::resize`].
     #[inline(always)]
     pub(crate) unsafe fn resize_fast(&self, ptr: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
-        if self.config.closed()
-            && let Some(class) = Class::of(aligned_size(old))
-            && class.is_of(aligned(new_size, old.align()))
-        {
+        if self.config.closed && Class::serves_both(aligned_size(old), aligned(new_size, old.align())) {
             return self.reseal(ptr, old, new_size);
         }
         // SAFETY: the caller's promise.
