@@ -126,9 +126,10 @@ impl Class {
             // Out of the way of small sizes, which are most.
             core::hint::cold_path();
             let below = size - 1;
-            let octave = below.ilog2();
-            let class = (octave as usize - 10) * 8 + ((below >> (octave - 3)) & 7) + FINE_CLASSES;
-            Some(Class(class << STEP_SHIFT))
+            // As `ilog2`, which takes more instructions.
+            let octave = (below.leading_zeros() ^ (usize::BITS - 1)) as usize;
+            // The upper four bits are 8 and the eighth.
+            Some(Class((octave * 8 + (below >> (octave - 3)) - (88 - FINE_CLASSES)) << STEP_SHIFT))
         } else {
             None
         }
