@@ -88,37 +88,39 @@ pub(crate) enum Beside {
 
 /// A thread's part of one arena. All-zero bytes are one without a heap.
 ///
-/// The map's words and the tag are kept here, where plain loads reach them; they mean something while `units` is not 0.
-/// While the thread's frees are watched, `base` is [`AWAY`] from where it is: no address is the arena's then, and the slow
-/// half gets all of them that are not of current pools.
+/// The map's words and the tag are kept here, where plain loads reach them; they mean something while the thread has a
+/// heap. While its frees are watched, `last` is [`NOWHERE`]: no address is the arena's then, and the slow half gets all of
+/// them that are not of current pools.
 #[repr(C)]
 pub(crate) struct Local {
     chunks: [Chunks; CLASSES],
     /// By slab: how many more chunks the outbox takes until they are sent home, about.
     room: [Cell<u8>; CLASSES],
-    base: Cell<usize>,
+    /// Last byte of the arena. [`NOWHERE`] once it is dropped, by whoever does that.
+    last: CellUsize,
+    /// Units of the arena; 0: there was never a heap.
+    units: Cell<usize>,
+    /// Their tags, from the last unit's on.
     tags: Cell<*const AtomicU64>,
     /// [`OwnerTag`] of the heap.
     tag: Cell<u64>,
-    /// Units of the arena; 0: no heap. Set to 0 by whoever drops the arena, too.
-    units: CellUsize,
     habit: Habit,
     /// Address of the thread's [`Slot`](super::slot::Slot); 0: none.
     slot: CellUsize,
 }
 
-/// Further than addresses are apart.
-const AWAY: usize = 1 << 62;
+/// Further from every address than an arena is long.
+const NOWHERE: usize = 1 << 62;
 
 impl Local {
     pub(crate) const fn new() -> Local {
         Local {
             chunks: [const { Chunks::new() }; CLASSES],
             room: [const { Cell::new(0) }; CLASSES],
-            base: Cell::new(0),
+            last: CellUsize::new(0),
+            units: Cell::new(0),
             tags: Cell::new(core::ptr::null()),
             tag: Cell::new(0),
-            units: CellUsize::new(0),
             habit: Habit::new(),
             slot: CellUsize::new(0),
         }
@@ -151,10 +153,10 @@ impl Local {
     }
 
     pub(crate) fn attach(&self, map: &Map, tag: OwnerTag, slot: usize) {
-        self.base.set(map.base() as usize);
+        self.units.set(map.units());
         self.tags.set(map.tags());
         self.tag.set(tag.bits());
-        self.units.set(map.units());
+        self.watch(map, false);
         Class::all().for_each(|class| self.room(class).set(class.outbox()));
         self.habit.begin();
         self.slot.set(slot);
@@ -162,11 +164,11 @@ impl Local {
 
     /// Whether the slow half is to see the thread's frees.
     pub(crate) fn watch(&self, map: &Map, watched: bool) {
-        self.base.set(map.base() as usize ^ if watched { AWAY } else { 0 });
+        self.last.set(if watched { NOWHERE } else { map.last() });
     }
 
     pub(crate) fn detach(&self) {
-        self.units.set(0);
+        self.last.set(NOWHERE);
         self.slot.set(0);
         self.clear();
     }
@@ -209,12 +211,12 @@ impl Local {
     /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap or is watched.
     #[inline(always)]
     pub(crate) fn tag_at(&self, address: usize) -> Option<u64> {
-        let unit = address.wrapping_sub(self.base.get()) >> UNIT_SHIFT;
-        if unit >= self.units.get() {
+        let from_last = self.last.get().wrapping_sub(address) >> UNIT_SHIFT;
+        if from_last >= self.units.get() {
             return None;
         }
         // SAFETY: `attach` set the arena's tags, one for each of its units.
-        let tag = unsafe { &*self.tags.get().add(unit) };
+        let tag = unsafe { &*self.tags.get().add(from_last) };
         // Relaxed: the caller holds a chunk of the unit, and got it after the tag was written.
         Some(tag.load(Ordering::Relaxed))
     }

@@ -38,6 +38,7 @@ pub(crate) struct Map {
     heaps: *mut u8,
     slot: usize,
     slots: u32,
+    /// The last unit's comes first: the distance from the arena's last byte is the index.
     tags: *const AtomicU64,
     records: *mut u8,
     dirty: *const AtomicU64,
@@ -122,6 +123,11 @@ impl Map {
         self.base
     }
 
+    /// Address of the last byte.
+    pub(crate) fn last(&self) -> usize {
+        self.base as usize + self.units * UNIT - 1
+    }
+
     pub(crate) fn notes(&self) -> Notes {
         self.notes
     }
@@ -131,6 +137,7 @@ impl Map {
         self.units
     }
 
+    /// The units' tags, from the last unit's on.
     pub(crate) fn tags(&self) -> *const AtomicU64 {
         self.tags
     }
@@ -168,7 +175,7 @@ impl Map {
     fn tag_word(&self, unit: usize) -> &AtomicU64 {
         debug_assert!(unit < self.units);
         // SAFETY: `reserve` committed a tag for each unit; callers name units of this arena.
-        unsafe { &*self.tags.add(unit) }
+        unsafe { &*self.tags.add(self.units - 1 - unit) }
     }
 
     #[inline(always)]
