@@ -31,12 +31,7 @@ pub(crate) struct Chunks {
 
 impl Chunks {
     const fn new() -> Chunks {
-        Chunks {
-            list: Head::new(),
-            last: CellUsize::new(0),
-            bytes: Cell::new(0),
-            outbox: Head::new(),
-        }
+        Chunks { list: Head::new(), last: CellUsize::new(0), bytes: Cell::new(0), outbox: Head::new() }
     }
 
     /// Pops a chunk if the list's head is at least `floor`.
@@ -242,12 +237,13 @@ impl Local {
                 if self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
             }
             Err(rest) => match tag::pool_of(tag) {
-                Some((_, record)) if OwnerTag::both_primary(rest) => self.free_to_outbox(pool_at(record).class(), freed),
+                Some((_, record)) if OwnerTag::both_primary(rest) => {
+                    self.free_to_outbox(pool_at(record).class(), freed)
+                }
                 _ => Beside::Nothing,
             },
         }
     }
-
 
     #[inline(always)]
     fn free_to_outbox(&self, class: Class, freed: usize) -> Beside {
