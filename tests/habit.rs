@@ -10,6 +10,8 @@ use common::{Rng, layout};
 static ARENA: Arena = Arena::new(1 << 30);
 /// Of a slab with several pools.
 const PROBE: Layout = Layout::new::<[u64; 25]>();
+/// Of a slab that nothing else uses.
+const UNUSED: Layout = Layout::new::<[u64; 256]>();
 
 fn allocate(layout: Layout) -> *mut u8 {
     // SAFETY: the layout is not empty.
@@ -43,12 +45,20 @@ fn replace(blocks: &mut [(*mut u8, Layout)], times: usize, rng: &mut Rng) {
     }
 }
 
-/// Fills and frees in order.
-fn run(times: usize) {
+/// Frees what was allocated last, time and again: all into one pool.
+fn pairs(times: usize) {
     for _ in 0..times {
-        let blocks: Vec<_> = (0..10_000).map(|_| allocate(PROBE)).collect();
         // SAFETY: as above.
-        blocks.into_iter().for_each(|block| unsafe { ARENA.dealloc(block, PROBE) });
+        unsafe { ARENA.dealloc(allocate(PROBE), PROBE) };
+    }
+}
+
+/// Fills and frees in order.
+fn run(layout: Layout, count: usize, times: usize) {
+    for _ in 0..times {
+        let blocks: Vec<_> = (0..count).map(|_| allocate(layout)).collect();
+        // SAFETY: as above.
+        blocks.into_iter().for_each(|block| unsafe { ARENA.dealloc(block, layout) });
     }
 }
 
@@ -57,11 +67,16 @@ fn frees_go_to_the_lists_unless_they_are_all_over_the_place() {
     let mut rng = Rng::new(1);
     let mut blocks: Vec<_> = (0..20_000).map(|_| (allocate(PROBE), PROBE)).collect();
     assert!(hands_out_warm_chunks(), "at first");
-    run(4);
+    run(PROBE, 10_000, 4);
     assert!(hands_out_warm_chunks(), "after runs");
     replace(&mut blocks, 500_000, &mut rng);
     assert!(!hands_out_warm_chunks(), "after random replacement");
-    run(100);
+    pairs(200_000);
+    assert!(hands_out_warm_chunks(), "after pairs");
+    replace(&mut blocks, 500_000, &mut rng);
+    assert!(!hands_out_warm_chunks(), "after random replacement again");
+    // Their pools are emptied, and no list hands their chunks out again.
+    run(UNUSED, 1_000, 100);
     assert!(hands_out_warm_chunks(), "after runs again");
     // SAFETY: as above.
     blocks.into_iter().for_each(|(block, layout)| unsafe { ARENA.dealloc(block, layout) });

@@ -12,7 +12,7 @@ use super::thread;
 use crate::class::Class;
 use crate::fatal::fatal;
 use crate::slab::block::{self, Block, Wrong};
-use crate::slab::pool::Pool;
+use crate::slab::pool::{Pool, Standing};
 use crate::span::tag;
 
 /// A local free ran a pool's countdown down: the pool is worth a look.
@@ -26,7 +26,10 @@ pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
     // this heap, so that a pool which is still tagged as ours is the same one.
     let pool = Pool::at(shared.map(), unit);
     if local.tag().own_record(shared.map().tag(unit)) == Ok(ptr::from_ref(pool) as usize) && pool.ran_down() {
-        habit::count(shared, local, pool.carved() - pool.live());
+        // It may be empty, and then none of its chunks is handed out again by a list.
+        if pool.standing() == Standing::Available {
+            habit::count(shared, local, pool.carved() - pool.live());
+        }
         slot.look(shared, unit);
     }
 }
