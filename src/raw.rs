@@ -59,7 +59,7 @@ impl Arena {
     }
 
     /// Frees a chunk by its address, for a thread that has a heap in the process's primary arena; `false`: it is something
-    /// else, and nothing was done.
+    /// else, or the thread's frees are watched, and nothing was done.
     ///
     /// # Safety
     /// If the address lies in this arena, it is a block of it that is not used afterwards.
@@ -78,7 +78,8 @@ impl Arena {
         true
     }
 
-    /// Bytes of a chunk of a pool, whoever's, for a thread as above; `None`: it is something else.
+    /// Bytes of a chunk of a pool, whoever's, for a thread as above; `None`: it is something else, or the thread's frees are
+    /// watched.
     ///
     /// # Safety
     /// If the address lies in this arena, it is a live block of it.

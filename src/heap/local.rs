@@ -89,7 +89,8 @@ pub(crate) enum Beside {
 #[repr(C)]
 pub(crate) struct Local {
     chunks: [Chunks; CLASSES],
-    /// By slab: how many more chunks the outbox takes until they are sent home, about.
+    /// By slab: how many more chunks the outbox takes until they are sent home, about. The owner's, or whoever's that clears
+    /// the lists.
     room: [Cell<u8>; CLASSES],
     /// Last byte of the arena. [`NOWHERE`] once it is dropped, by whoever does that.
     last: CellUsize,

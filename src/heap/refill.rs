@@ -177,7 +177,7 @@ fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit:
     let (slab, chunks) = (slot.slab(class), local.chunks(class));
     slab.set_current(Some(unit));
     let pool = Pool::at(shared.map(), unit);
-    habit::count(shared, local, pool.carved() - pool.live());
+    habit::count(shared, local, pool.freed());
     chunks.list.set(pool.take_free());
     slot.enter_pool(shared, local, class);
 }

@@ -28,7 +28,7 @@ pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
     if local.tag().own_record(shared.map().tag(unit)) == Ok(ptr::from_ref(pool) as usize) && pool.ran_down() {
         // It may be empty, and then none of its chunks is handed out again by a list.
         if pool.standing() == Standing::Available {
-            habit::count(shared, local, pool.carved() - pool.live());
+            habit::count(shared, local, pool.freed());
         }
         slot.look(shared, unit);
     }

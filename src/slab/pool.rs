@@ -55,6 +55,7 @@ pub(crate) struct Pool {
     trigger: Cell32,
     carved: Cell32,
     capacity: Cell32,
+    /// [`Class::offset`] of the slab.
     class: Cell32,
     standing: Cell32,
     /// Chunks at the end that may hold old data: everything from this byte on reads as zero until carved.
@@ -145,6 +146,11 @@ impl Pool {
     /// Chunks carved and not in `free`; the pool is not current.
     pub(crate) fn live(&self) -> u32 {
         self.countdown.left().wrapping_add(self.trigger.get())
+    }
+
+    /// Chunks in `free`; the pool is not current.
+    pub(crate) fn freed(&self) -> u32 {
+        self.carved.get() - self.live()
     }
 
     /// Whether the countdown has run out and the pool awaits a look.
