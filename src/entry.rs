@@ -125,10 +125,12 @@ impl Arena {
         }
     }
 
+    // Here and below the thread's storage comes before the layout's class, for a loop that is compiled with this finds it
+    // once, and the class each time.
     #[inline(always)]
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
-        match self.class_for(layout, ask) {
-            Some(class) => self.allocate_of(class, layout, ask),
+        match thread::with_primary(|local| self.pop_list(local, self.class_for(layout, ask)?)) {
+            Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
             None => self.allocate_slow(layout, ask),
         }
     }
@@ -136,24 +138,27 @@ impl Arena {
     /// A chunk of the layout's class.
     #[inline(always)]
     pub(crate) fn allocate_of(&self, class: Class, layout: Layout, ask: Ask) -> *mut u8 {
-        // Relaxed: a floor seen too high leads to the slow half, which knows.
-        let floor = self.floor.load(Ordering::Relaxed);
-        match thread::with_primary(|local| local.chunks(class).pop(floor)) {
+        match thread::with_primary(|local| self.pop_list(local, class)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
             None => self.allocate_slow(layout, ask),
         }
     }
 
+    /// The first of a list of the thread's, if it is this arena's.
+    #[inline(always)]
+    fn pop_list(&self, local: &Local, class: Class) -> Option<usize> {
+        // Relaxed: a floor seen too high leads to the slow half, which knows.
+        let floor = self.floor.load(Ordering::Relaxed);
+        local.chunks(class).pop(floor)
+    }
+
     #[inline(always)]
     pub(crate) fn allocate_zeroed_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
-        if let Some(class) = self.class_for(layout, ask) {
-            // Relaxed: as in `allocate_fast`.
-            let floor = self.floor.load(Ordering::Relaxed);
-            if let Some(chunk) = thread::with_primary(|local| local.chunks(class).pop(floor)) {
-                // SAFETY: the chunk is ours and holds the layout.
-                unsafe { (chunk as *mut u8).write_bytes(0, layout.size()) };
-                return self.seal(chunk as *mut u8, layout.size());
-            }
+        let popped = thread::with_primary(|local| self.pop_list(local, self.class_for(layout, ask)?));
+        if let Some(chunk) = popped {
+            // SAFETY: the chunk is ours and holds the layout.
+            unsafe { (chunk as *mut u8).write_bytes(0, layout.size()) };
+            return self.seal(chunk as *mut u8, layout.size());
         }
         self.allocate_slow(layout, ask)
     }
@@ -162,12 +167,12 @@ impl Arena {
     /// The block comes from this arena, with this layout, and is not used afterwards.
     #[inline(always)]
     pub(crate) unsafe fn deallocate_fast(&self, ptr: *mut u8, layout: Layout) {
-        match self.unseal(ptr, layout) {
+        thread::with_primary(|local| match self.unseal(ptr, layout) {
             // SAFETY: the caller's promise.
-            Some(class) => unsafe { self.deallocate_of(class, ptr) },
+            Some(class) => unsafe { self.deallocate_to(local, class, ptr) },
             // SAFETY: the caller's promise.
             None => unsafe { self.deallocate_slow(ptr, None) },
-        }
+        })
     }
 
     /// Frees an unsealed block.
@@ -176,12 +181,20 @@ impl Arena {
     /// The block comes from this arena, with a layout of this class, and is not used afterwards.
     #[inline(always)]
     pub(crate) unsafe fn deallocate_of(&self, class: Class, ptr: *mut u8) {
-        thread::with_primary(|local| {
-            if !local.chunks(class).push(ptr as usize) {
-                // SAFETY: the caller's promise.
-                unsafe { self.deallocate_beside(ptr, class, local) }
-            }
-        })
+        // SAFETY: the caller's promise.
+        thread::with_primary(|local| unsafe { self.deallocate_to(local, class, ptr) })
+    }
+
+    /// As [`Arena::deallocate_of`], to these lists of the thread's.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(always)]
+    unsafe fn deallocate_to(&self, local: &Local, class: Class, ptr: *mut u8) {
+        if !local.chunks(class).push(ptr as usize) {
+            // SAFETY: the caller's promise.
+            unsafe { self.deallocate_beside(ptr, class, local) }
+        }
     }
 
     /// Frees a chunk that is not of a current pool of the primary arena, of which these are the thread's lists. Not

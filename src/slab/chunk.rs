@@ -30,6 +30,13 @@ pub(crate) fn link(chunk: usize, next: usize) {
 #[inline(always)]
 pub(crate) fn link_up(first: usize, last: usize, size: usize) {
     let mut at = first;
+    // By fours: half the instructions.
+    while last - at >= 4 * size {
+        for _ in 0..4 {
+            link(at, at + size);
+            at += size;
+        }
+    }
     while at < last {
         link(at, at + size);
         at += size;
