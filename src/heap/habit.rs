@@ -5,7 +5,8 @@
 //! there, or turn in a rhythm. Where chunks of many sizes are replaced at random it cannot, and going to the pool's own
 //! list every time is cheaper. So a sample of the frees is watched now and then, the more rarely the longer the habit
 //! stays the same, and given to a model of a branch predictor: one that knows the last turns alone (two-level prediction,
-//! Yeh and Patt, MICRO 1991).
+//! Yeh and Patt, MICRO 1991). Its errors decide, in the mean over the last samples: of a program that does now this, now
+//! that, single ones would turn the habit each time.
 
 use core::cell::Cell;
 
@@ -26,6 +27,10 @@ const LESSONS: u32 = 128;
 /// Errors of the model in the rest, a quarter, from which on frees go to the pools' own lists. Most programs stay far
 /// below, and random replacement above.
 const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
+/// Errors, a sixth, below which they go to the thread's lists again.
+const CALM: u32 = (SAMPLE - LESSONS) / 6;
+/// The latest sample is one of so many parts of the mean.
+const PARTS: u32 = 4;
 /// What the model tells apart: all courses of the last six frees.
 const COURSES: usize = 1 << 6;
 
@@ -38,8 +43,12 @@ pub(crate) struct Habit {
     left: Cell<u32>,
     /// The model's errors in it.
     errors: Cell<u32>,
+    /// Their mean over the samples so far, the last ones counting most.
+    mean: Cell<u32>,
     /// Samples in a row that agreed, at most [`STEADIEST`].
     steady: Cell<u32>,
+    /// There is a mean.
+    sampled: Cell<bool>,
     /// Frees go to the pools' own lists.
     beside: Cell<bool>,
     /// Where the last frees went, the latest in the lowest bit.
@@ -54,7 +63,9 @@ impl Habit {
             patience: Cell::new(0),
             left: Cell::new(0),
             errors: Cell::new(0),
+            mean: Cell::new(0),
             steady: Cell::new(0),
+            sampled: Cell::new(false),
             beside: Cell::new(false),
             course: Cell::new(0),
             sure: [const { Cell::new(0) }; COURSES],
@@ -66,6 +77,7 @@ impl Habit {
         self.patience.set(PATIENCE);
         self.left.set(0);
         self.beside.set(false);
+        self.sampled.set(false);
         self.steady.set(0);
     }
 
@@ -107,10 +119,16 @@ impl Habit {
         left == 0
     }
 
-    /// What the sample says becomes the habit.
+    /// What the samples say becomes the habit.
     fn adopt(&self) {
-        let beside = self.errors.get() >= RESTLESS;
-        let agrees = self.beside.replace(beside) == beside;
+        let errors = self.errors.get();
+        let past = if self.sampled.replace(true) { self.mean.get() } else { errors };
+        let mean = (past * (PARTS - 1) + errors) / PARTS;
+        self.mean.set(mean);
+        let before = self.beside.get();
+        let limit = if before { CALM } else { RESTLESS };
+        self.beside.set(mean >= limit);
+        let agrees = (errors >= limit) == before && (mean >= limit) == before;
         self.steady.set(if agrees { (self.steady.get() + 1).min(STEADIEST) } else { 0 });
         self.patience.set(PATIENCE << self.steady.get());
     }
@@ -177,6 +195,24 @@ mod tests {
         assert!(!judged(|at| at % 2 == 0), "by turns");
         assert!(!judged(|at| at % 5 < 2), "in a rhythm");
         assert!(!judged(|at| at / 40 % 2 == 0), "in runs");
+    }
+
+    #[test]
+    fn a_few_samples_of_another_kind_change_nothing() {
+        let habit = Habit::new();
+        habit.begin();
+        let next = |errors| {
+            habit.begin_sample();
+            habit.left.set(0);
+            habit.errors.set(errors);
+            habit.adopt();
+            habit.pushes()
+        };
+        assert!(next(0) && next(2 * RESTLESS) && next(0), "calm but for one");
+        assert!((0..8).any(|_| !next(2 * RESTLESS)), "restless at last");
+        (0..8).for_each(|_| assert!(!next(2 * RESTLESS), "and so for good"));
+        assert!(!next(0) && !next(2 * RESTLESS) && !next(0) && !next(0), "restless but for a few");
+        assert!((0..6).any(|_| next(0)), "calm at last");
     }
 
     #[test]
