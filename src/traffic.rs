@@ -23,7 +23,15 @@ fn free(chunk: *mut u8) {
     unsafe { ARENA.dealloc(chunk, LAYOUT) }
 }
 
+/// One after the other: they share the process's primary arena, and nobody else may be in it while it is verified.
 #[test]
+fn each_path_exchanges_no_more_than_it_must() {
+    hits_and_local_frees_take_no_line_from_anybody();
+    remote_frees_cost_one_exchange_a_batch();
+    what_a_thread_was_handed_becomes_its_own();
+    ARENA.verify();
+}
+
 fn hits_and_local_frees_take_no_line_from_anybody() {
     free(allocate());
     let pair = || {
@@ -44,10 +52,8 @@ fn hits_and_local_frees_take_no_line_from_anybody() {
     let freed = exchanges(|| others.for_each(|(_, &chunk)| free(chunk)));
     assert!(freed < CHUNKS as u64 / 64, "{freed} for {CHUNKS} local frees");
     kept.into_iter().for_each(free);
-    ARENA.verify();
 }
 
-#[test]
 fn remote_frees_cost_one_exchange_a_batch() {
     let mut chunks = Vec::with_capacity(CHUNKS);
     chunks.extend((0..CHUNKS).map(|_| allocate() as usize));
@@ -64,7 +70,6 @@ fn remote_frees_cost_one_exchange_a_batch() {
 }
 
 /// A thread may allocate what it freed of others, but not for good: its frees would stay remote ones.
-#[test]
 fn what_a_thread_was_handed_becomes_its_own() {
     // As many as one pool holds, so that the thread could have them all in its list.
     let mut chunks: Vec<_> = (0..500).map(|_| allocate() as usize).collect();
