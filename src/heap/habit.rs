@@ -27,7 +27,7 @@ const LESSONS: u32 = 128;
 /// Errors of the model in the rest, a quarter, from which on frees go to the pools' own lists. Most programs stay far
 /// below, and random replacement above.
 const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
-/// Errors, a sixth, below which they go to the thread's lists again.
+/// Errors, a sixth, below which frees go to the thread's lists again.
 const CALM: u32 = (SAMPLE - LESSONS) / 6;
 /// The latest sample is one of so many parts of the mean.
 const PARTS: u32 = 4;
@@ -125,10 +125,9 @@ impl Habit {
         let past = if self.sampled.replace(true) { self.mean.get() } else { errors };
         let mean = (past * (PARTS - 1) + errors) / PARTS;
         self.mean.set(mean);
-        let before = self.beside.get();
-        let limit = if before { CALM } else { RESTLESS };
-        self.beside.set(mean >= limit);
-        let agrees = (errors >= limit) == before && (mean >= limit) == before;
+        let limit = if self.beside.get() { CALM } else { RESTLESS };
+        let beside = mean >= limit;
+        let agrees = self.beside.replace(beside) == beside && (errors >= limit) == beside;
         self.steady.set(if agrees { (self.steady.get() + 1).min(STEADIEST) } else { 0 });
         self.patience.set(PATIENCE << self.steady.get());
     }
