@@ -116,6 +116,37 @@ const fn best_units(size: usize) -> u8 {
     best as u8
 }
 
+/// What a change of size means for the slab.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    /// One serves both.
+    None,
+    /// Two do, both of up to [`FINE_LIMIT`].
+    Fine,
+    /// Two others, or slabs that are no class's, or the new size is none.
+    Other,
+}
+
+impl Change {
+    /// From `old` bytes, which is at least 1, to `new` bytes.
+    #[inline(always)]
+    pub(crate) const fn of(old: usize, new: usize) -> Change {
+        if old <= FINE_LIMIT {
+            // 0 is no size.
+            if new.wrapping_sub(1) >= FINE_LIMIT {
+                return Change::Other;
+            }
+            if BY_SIZE[old] == BY_SIZE[new] { Change::None } else { Change::Fine }
+        } else {
+            core::hint::cold_path();
+            // Same doubling, same eighth of it.
+            let (old, new) = (old - 1, new.wrapping_sub(1));
+            let same = old < MAX_CHUNK && (old ^ new) >> (old.ilog2() - 3) == 0;
+            if same { Change::None } else { Change::Other }
+        }
+    }
+}
+
 impl Class {
     /// The class that serves `size` bytes; `None` above [`MAX_CHUNK`].
     #[inline(always)]
@@ -135,18 +166,16 @@ impl Class {
         }
     }
 
-    /// Whether one class serves `old` bytes, which is at least 1, and `new` bytes.
+    /// As [`Class::of`].
+    ///
+    /// # Safety
+    /// The size is at most [`FINE_LIMIT`].
     #[inline(always)]
-    pub(crate) const fn serves_both(old: usize, new: usize) -> bool {
-        if old <= FINE_LIMIT {
-            // 0 is no size.
-            new.wrapping_sub(1) < FINE_LIMIT && BY_SIZE[old] == BY_SIZE[new]
-        } else {
-            core::hint::cold_path();
-            // Same doubling, same eighth of it.
-            let (old, new) = (old - 1, new.wrapping_sub(1));
-            old < MAX_CHUNK && (old ^ new) >> (old.ilog2() - 3) == 0
-        }
+    pub(crate) const unsafe fn of_fine(size: usize) -> Class {
+        debug_assert!(size <= FINE_LIMIT);
+        // SAFETY: the caller's promise.
+        unsafe { core::hint::assert_unchecked(size <= FINE_LIMIT) };
+        Class(BY_SIZE[size] as usize)
     }
 
     /// The class of this number, which the caller knows to be below [`CLASSES`].
@@ -298,12 +327,16 @@ mod tests {
         let near = |size: usize| [1, size / 2, size - 1, size, size + 1, size + size / 8, size * 2];
         for size in 1..=MAX_CHUNK {
             for other in near(size).into_iter().filter(|&other| other > 0) {
-                let same = Class::of(other) == Class::of(size);
-                assert_eq!(Class::serves_both(size, other), same, "{size} and {other}");
+                let expected = match Class::of(other) == Class::of(size) {
+                    true => Change::None,
+                    false if size.max(other) <= FINE_LIMIT => Change::Fine,
+                    false => Change::Other,
+                };
+                assert_eq!(Change::of(size, other), expected, "{size} and {other}");
             }
-            assert!(!Class::serves_both(size, 0));
+            assert_eq!(Change::of(size, 0), Change::Other);
         }
-        assert!(!Class::serves_both(MAX_CHUNK + 1, MAX_CHUNK + 1), "spans are resized by their units");
+        assert_eq!(Change::of(MAX_CHUNK + 1, MAX_CHUNK + 1), Change::Other, "spans are resized by their units");
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Arena {
 
     /// The first of a list of the thread's, if it is this arena's.
     #[inline(always)]
-    fn pop_list(&self, local: &Local, class: Class) -> Option<usize> {
+    pub(crate) fn pop_list(&self, local: &Local, class: Class) -> Option<usize> {
         // Relaxed: a floor seen too high leads to the slow half, which knows.
         let floor = self.floor.load(Ordering::Relaxed);
         local.chunks(class).pop(floor)
@@ -190,7 +190,7 @@ impl Arena {
     /// # Safety
     /// As there.
     #[inline(always)]
-    unsafe fn deallocate_to(&self, local: &Local, class: Class, ptr: *mut u8) {
+    pub(crate) unsafe fn deallocate_to(&self, local: &Local, class: Class, ptr: *mut u8) {
         if !local.chunks(class).push(ptr as usize) {
             // SAFETY: the caller's promise.
             unsafe { self.deallocate_beside(ptr, class, local) }
@@ -203,7 +203,7 @@ impl Arena {
     /// # Safety
     /// The block comes from this arena, with a layout of this class, and is not used afterwards.
     #[inline(never)]
-    unsafe extern "C" fn deallocate_beside(&self, ptr: *mut u8, class: Class, local: &Local) {
+    pub(crate) unsafe extern "C" fn deallocate_beside(&self, ptr: *mut u8, class: Class, local: &Local) {
         match local.free_beside(class, ptr as usize) {
             Beside::Done => {}
             Beside::RanDown(record) => self.ran_down(record),

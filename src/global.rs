@@ -28,7 +28,7 @@ unsafe impl GlobalAlloc for Arena {
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { self.resize_fast(ptr, layout, new_size, Ask::Global) }
+        unsafe { self.resize_fast(ptr, layout, new_size) }
     }
 }
 

@@ -160,6 +160,8 @@ mod class;
 #[cfg(not(loom))]
 mod config;
 #[cfg(not(loom))]
+mod copy;
+#[cfg(not(loom))]
 mod entry;
 #[cfg(not(loom))]
 mod error;

@@ -9,6 +9,7 @@ use core::ptr::NonNull;
 use crate::arena::Arena;
 use crate::class::Class;
 use crate::config::Config;
+use crate::hardened::CHECKED;
 use crate::heap::local::{self, Beside};
 use crate::heap::thread;
 use crate::span::tag;
@@ -33,9 +34,6 @@ const BY_ALIGNS: [Class; TABLE_LIMIT / ALIGN + 1] = {
     }
     table
 };
-
-/// Whether each block is looked at on its way out and back: elsewhere, so that nothing is done here.
-const CHECKED: bool = cfg!(any(debug_assertions, feature = "hardened"));
 
 impl Arena {
     /// A free chunk of `size` bytes or more, aligned at 16, from the calling thread's list, if there is one.

@@ -4,24 +4,70 @@ use core::alloc::Layout;
 use core::ptr::null_mut;
 
 use crate::arena::Arena;
-use crate::class::{Class, MAX_CHUNK, large_slab};
+use crate::class::{Change, Class, MAX_CHUNK, large_slab};
+use crate::copy;
 use crate::entry::Ask;
-use crate::heap::large;
+use crate::hardened::CHECKED;
+use crate::heap::local::Local;
+use crate::heap::{large, thread};
 use crate::place::{Place, aligned, aligned_size};
 
 impl Arena {
-    /// As [`Arena::resize`], with the most common case inline: the chunk serves the new size too. Null, too, if the new
-    /// size is no layout's.
+    /// As [`Arena::resize`] through `GlobalAlloc`, with the most common case inline: the chunk serves the new size too.
+    /// Null, too, if the new size is no layout's.
     ///
     /// # Safety
     /// As [`Arena::resize`].
     #[inline(always)]
-    pub(crate) unsafe fn resize_fast(&self, ptr: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
-        if self.config.closed && Class::serves_both(aligned_size(old), aligned(new_size, old.align())) {
-            return self.reseal(ptr, old, new_size);
+    pub(crate) unsafe fn resize_fast(&self, ptr: *mut u8, old: Layout, new_size: usize) -> *mut u8 {
+        match Change::of(aligned_size(old), aligned(new_size, old.align())) {
+            Change::None if self.config.closed => self.reseal(ptr, old, new_size),
+            // SAFETY: the caller's promise.
+            Change::Fine if !CHECKED && old.align() <= 8 && old.size() <= copy::SHORT => unsafe {
+                self.resize_fine(ptr, old, new_size)
+            },
+            // SAFETY: the caller's promise.
+            _ => unsafe { self.resize_small(ptr, old, new_size) },
         }
+    }
+
+    /// As [`Arena::resize`] from one fine slab to another. It keeps nothing over a call, and so saves no registers: what it
+    /// cannot do is left to functions that return for it.
+    ///
+    /// # Safety
+    /// As [`Arena::resize`]; the change is [`Change::Fine`], and the old block short and aligned at 8 or less.
+    #[inline(never)]
+    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
+    unsafe extern "C" fn resize_fine(&self, ptr: *mut u8, old: Layout, new_size: usize) -> *mut u8 {
+        thread::with_primary(|local| {
+            // SAFETY: the caller's promise, here and to the end.
+            let Some(chunk) = self.pop_list(local, unsafe { Class::of_fine(new_size) }) else {
+                // SAFETY: as above.
+                return unsafe { self.resize_small(ptr, old, new_size) };
+            };
+            let block = chunk as *mut u8;
+            // SAFETY: both chunks hold the shorter size, are multiples of 8 in place and length, and disjoint.
+            unsafe { copy::short(ptr, block, old.size().min(new_size)) };
+            // SAFETY: as above.
+            let class = unsafe { Class::of_fine(old.size()) };
+            if local.chunks(class).push(ptr as usize) {
+                return block;
+            }
+            // SAFETY: as above.
+            unsafe { self.deallocate_after(block, ptr, class, local) }
+        })
+    }
+
+    /// Frees the old block, which is not of a current pool, and returns the new one.
+    ///
+    /// # Safety
+    /// As [`Arena::deallocate_beside`].
+    #[inline(never)]
+    unsafe extern "C" fn deallocate_after(&self, block: *mut u8, old: *mut u8, class: Class, local: &Local) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { self.resize_small(ptr, old, new_size, ask) }
+        unsafe { self.deallocate_beside(old, class, local) }
+        // A caller that could see what this returns would keep it over the call, and not end in it.
+        core::hint::black_box(block)
     }
 
     /// As [`Arena::resize`] with the alignment as it was: between small slabs nothing is gained by looking further.
@@ -30,7 +76,7 @@ impl Arena {
     /// As [`Arena::resize`].
     #[inline(never)]
     #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
-    unsafe extern "C" fn resize_small(&self, ptr: *mut u8, old: Layout, new_size: usize, ask: Ask) -> *mut u8 {
+    unsafe extern "C" fn resize_small(&self, ptr: *mut u8, old: Layout, new_size: usize) -> *mut u8 {
         if new_size <= MAX_CHUNK
             && let Some(from) = Class::of(aligned_size(old))
             && let Some(to) = Class::of(aligned(new_size, old.align()))
@@ -40,11 +86,11 @@ impl Arena {
             let new = unsafe { Layout::from_size_align_unchecked(new_size, old.align()) };
             self.check_seal(ptr, old);
             // SAFETY: the caller's promise.
-            return unsafe { self.replace_chunk(ptr, (old, from), (new, to), ask) };
+            return unsafe { self.replace_chunk(ptr, (old, from), (new, to)) };
         }
         let Ok(new) = Layout::from_size_align(new_size, old.align()) else { return null_mut() };
         // SAFETY: the caller's promise.
-        unsafe { self.resize(ptr, old, new, ask) }
+        unsafe { self.resize(ptr, old, new, Ask::Global) }
     }
 
     /// As [`Arena::replace`] between small slabs, those of the layouts.
@@ -52,10 +98,10 @@ impl Arena {
     /// # Safety
     /// As [`Arena::resize`].
     #[inline(always)]
-    unsafe fn replace_chunk(&self, ptr: *mut u8, old: (Layout, Class), new: (Layout, Class), ask: Ask) -> *mut u8 {
-        let block = match self.class_known(new, ask) {
-            Some(class) => self.allocate_of(class, new.0, ask),
-            None => self.allocate_slow(new.0, ask),
+    unsafe fn replace_chunk(&self, ptr: *mut u8, old: (Layout, Class), new: (Layout, Class)) -> *mut u8 {
+        let block = match self.class_known(new, Ask::Global) {
+            Some(class) => self.allocate_of(class, new.0, Ask::Global),
+            None => self.allocate_slow(new.0, Ask::Global),
         };
         if !block.is_null() {
             // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one; the caller's promise.

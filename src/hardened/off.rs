@@ -7,6 +7,9 @@ use crate::class::Class;
 use crate::entry::Ask;
 use crate::place::aligned_size;
 
+/// Whether each block is looked at on its way out and back.
+pub(crate) const CHECKED: bool = false;
+
 /// In the place of a block's note.
 pub(crate) struct Nothing;
 

@@ -79,6 +79,14 @@ fn measured_realloc_in_place(block: *mut u8) -> *mut u8 {
 }
 
 #[inline(never)]
+fn measured_realloc_moves(blocks: &mut Vec<*mut u8>) {
+    for block in blocks {
+        // SAFETY: allocated by the caller with this layout, and known by its new address only from now on.
+        *block = unsafe { realloc(*block, layout(black_box(32)), black_box(64)) };
+    }
+}
+
+#[inline(never)]
 fn measured_zeroed() {
     for _ in 0..ROUNDS {
         // SAFETY: the layout is not empty, and the block is freed with it.
@@ -121,11 +129,18 @@ fn main() {
             // SAFETY: of the slab of both sizes, and not used afterwards.
             unsafe { dealloc(block, layout(1000)) };
         }
+        "realloc_moves" => {
+            // SAFETY: the layout is not empty.
+            let mut blocks = (0..ROUNDS).map(|_| unsafe { alloc(layout(32)) }).collect();
+            measured_realloc_moves(&mut blocks);
+            // SAFETY: of that layout since, and not used afterwards.
+            blocks.into_iter().for_each(|block| unsafe { dealloc(block, layout(64)) });
+        }
         "zeroed" => measured_zeroed(),
         other => {
             eprintln!(
                 "no path {other:?}: pair, pair_runtime, pair_called, alloc, free, free_beside, free_remote, \
-                 realloc_in_place, zeroed"
+                 realloc_in_place, realloc_moves, zeroed"
             );
             std::process::exit(2);
         }

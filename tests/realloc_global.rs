@@ -1,0 +1,101 @@
+//! Promise: `realloc` of a program's allocator keeps what it must between all small sizes, and touches nothing else,
+//! wherever the old chunk's pool stands.
+
+mod common;
+
+use std::alloc::{alloc, dealloc, realloc};
+
+use arenal::Arena;
+use common::{MIB, Rng, layout, scaled};
+
+#[global_allocator]
+static ARENA: Arena = Arena::new(256 * MIB);
+
+/// A block of bytes that are told by its seed.
+struct Bytes {
+    at: *mut u8,
+    size: usize,
+    align: usize,
+    seed: usize,
+}
+
+impl Bytes {
+    fn new(size: usize, align: usize, seed: usize) -> Bytes {
+        // SAFETY: the size is not zero.
+        let at = unsafe { alloc(layout(size, align)) };
+        assert!(!at.is_null() && (at as usize).is_multiple_of(align));
+        let mut block = Bytes { at, size, align, seed };
+        block.fill(0);
+        block
+    }
+
+    fn byte(&self, place: usize) -> u8 {
+        (((place + self.seed) * 167) >> 3) as u8
+    }
+
+    fn fill(&mut self, from: usize) {
+        // SAFETY: the block is ours, and so long.
+        (from..self.size).for_each(|place| unsafe { self.at.add(place).write(self.byte(place)) });
+    }
+
+    fn check(&self, bytes: usize) {
+        for place in 0..bytes {
+            // SAFETY: the block is ours, longer, and has been written to so far.
+            let found = unsafe { self.at.add(place).read() };
+            assert_eq!(found, self.byte(place), "byte {place} of {}", self.size);
+        }
+    }
+
+    fn resize(&mut self, size: usize) {
+        self.check(self.size);
+        let kept = self.size.min(size);
+        // SAFETY: allocated with this layout, and known by its new address only from now on.
+        self.at = unsafe { realloc(self.at, layout(self.size, self.align), size) };
+        assert!(!self.at.is_null() && (self.at as usize).is_multiple_of(self.align));
+        self.size = size;
+        self.check(kept);
+        self.fill(kept);
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        self.check(self.size);
+        // SAFETY: allocated with this layout, and not used afterwards.
+        unsafe { dealloc(self.at, layout(self.size, self.align)) };
+    }
+}
+
+#[test]
+fn all_small_sizes_to_all_others() {
+    let mut others: Vec<usize> = (1..=160).chain((168..=1100).step_by(53)).collect();
+    others.extend([1024, 1025, 4096, 5000]);
+    for align in [1, 8, 16] {
+        for size in 1..=140 {
+            // Neighbours on both sides notice a copy that is too long.
+            let mut blocks: Vec<Bytes> = (0..8).map(|seed| Bytes::new(size, align, seed)).collect();
+            for &other in &others {
+                for block in [1, 4, 6] {
+                    blocks[block].resize(other);
+                    blocks[block].resize(size);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn at_random_in_many_pools() {
+    let mut rng = Rng::new(1);
+    let draw = |rng: &mut Rng| {
+        let limit = if rng.below(4) == 0 { 1200 } else { 140 };
+        1 + rng.below(limit)
+    };
+    let mut blocks: Vec<Bytes> = (0..20_000).map(|seed| Bytes::new(draw(&mut rng), 8, seed)).collect();
+    for _ in 0..scaled(400_000) {
+        let (block, size) = (rng.below(blocks.len()), draw(&mut rng));
+        blocks[block].resize(size);
+    }
+    drop(blocks);
+    common::verify(&ARENA);
+}
