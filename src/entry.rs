@@ -2,7 +2,8 @@
 //!
 //! The inlined halves know the thread's lists of the primary arena and nothing else; everything they cannot serve goes
 //! to one out-of-line function each. Those have the C ABI, out of which nothing unwinds: should an invariant break, the
-//! process aborts rather than leave `GlobalAlloc` by a panic.
+//! process aborts rather than leave `GlobalAlloc` by a panic. They take what their callers were given first, in the same
+//! order, and the arena last: without link-time optimisation each of these would be moved to another register.
 
 use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
@@ -15,13 +16,14 @@ use crate::heap::local::{Beside, Local};
 use crate::heap::refill::{self, Served};
 use crate::heap::shared::Shared;
 use crate::heap::{large, returns, thread};
-use crate::place::{Place, not_empty};
+use crate::place::{Place, Request, not_empty};
 use crate::slab::chunk::FLOOR;
 use crate::sync::Ordering;
 use crate::system::{self, Account};
 
 /// What the slow half is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Ask {
     /// Through `GlobalAlloc`: may make the arena the process's primary one.
     Global,
@@ -107,7 +109,7 @@ impl Arena {
     pub unsafe fn free(&self, ptr: NonNull<u8>) {
         self.unseal_unsized(ptr.as_ptr());
         // SAFETY: the caller's promise.
-        unsafe { self.deallocate_slow(ptr.as_ptr(), None) }
+        unsafe { Arena::deallocate_slow(ptr.as_ptr(), None, self) }
     }
 
     /// Bytes of a block that the caller may use: for a chunk, its slab's size.
@@ -131,7 +133,7 @@ impl Arena {
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, self.class_for(layout, ask)?)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => self.allocate_slow(layout, ask),
+            None => Arena::allocate_slow(Request::of(layout), self, ask),
         }
     }
 
@@ -140,7 +142,7 @@ impl Arena {
     pub(crate) fn allocate_of(&self, class: Class, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, class)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => self.allocate_slow(layout, ask),
+            None => Arena::allocate_slow(Request::of(layout), self, ask),
         }
     }
 
@@ -160,7 +162,7 @@ impl Arena {
             unsafe { (chunk as *mut u8).write_bytes(0, layout.size()) };
             return self.seal(chunk as *mut u8, layout.size());
         }
-        self.allocate_slow(layout, ask)
+        Arena::allocate_slow(Request::of(layout), self, ask)
     }
 
     /// # Safety
@@ -171,7 +173,7 @@ impl Arena {
             // SAFETY: the caller's promise.
             Some(class) => unsafe { self.deallocate_to(local, class, ptr) },
             // SAFETY: the caller's promise.
-            None => unsafe { self.deallocate_slow(ptr, None) },
+            None => unsafe { Arena::deallocate_slow(ptr, None, self) },
         })
     }
 
@@ -193,7 +195,7 @@ impl Arena {
     pub(crate) unsafe fn deallocate_to(&self, local: &Local, class: Class, ptr: *mut u8) {
         if !local.chunks(class).push(ptr as usize) {
             // SAFETY: the caller's promise.
-            unsafe { self.deallocate_beside(ptr, class, local) }
+            unsafe { Arena::deallocate_beside(ptr, local, class, self) }
         }
     }
 
@@ -203,40 +205,41 @@ impl Arena {
     /// # Safety
     /// The block comes from this arena, with a layout of this class, and is not used afterwards.
     #[inline(never)]
-    pub(crate) unsafe extern "C" fn deallocate_beside(&self, ptr: *mut u8, class: Class, local: &Local) {
+    pub(crate) unsafe extern "C" fn deallocate_beside(ptr: *mut u8, local: &Local, class: Class, arena: &Arena) {
         match local.free_beside(class, ptr as usize) {
             Beside::Done => {}
-            Beside::RanDown(record) => self.ran_down(record),
-            Beside::Enough(class) => self.send_home(class),
+            Beside::RanDown(record) => arena.ran_down(record),
+            Beside::Enough(class) => arena.send_home(class),
             // SAFETY: the caller's promise.
-            Beside::Nothing => unsafe { self.deallocate_classed(ptr, class) },
+            Beside::Nothing => unsafe { Arena::deallocate_classed(ptr, local, class, arena) },
         }
     }
 
+    /// Allocates what the inlined half could not.
     #[cold]
     #[inline(never)]
-    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
-    pub(crate) extern "C" fn allocate_slow(&self, layout: Layout, ask: Ask) -> *mut u8 {
-        let Some(shared) = (if ask.global() { self.shared_as_global() } else { self.shared() }) else {
+    pub(crate) extern "C" fn allocate_slow(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
+        let layout = request.layout();
+        let Some(shared) = (if ask.global() { arena.shared_as_global() } else { arena.shared() }) else {
             return null_mut();
         };
-        if let Some(class) = self.class_for(layout, ask)
+        if let Some(class) = arena.class_for(layout, ask)
             && let Some(local) = thread::find(shared)
-            && let Some(served) = self.pop_private(shared, local, class)
+            && let Some(served) = arena.pop_private(shared, local, class)
         {
-            return self.hand_out(served, layout, ask);
+            return arena.hand_out(served, layout, ask);
         }
         let capacity = shared.map().capacity();
-        let served = match self.config.place(self.roomy(layout, ask, capacity), capacity) {
+        let served = match arena.config.place(arena.roomy(layout, ask, capacity), capacity) {
             Place::Chunk(class) => refill::allocate(shared, class),
             Place::Unlisted(class) => refill::allocate_unlisted(shared, class),
             Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero()),
-            Place::System => return self.account(shared).allocate(layout, ask.zero()),
+            Place::System => return arena.account(shared).allocate(layout, ask.zero()),
             Place::None => None,
         };
         match served {
-            Some(served) => self.hand_out(served, layout, ask),
-            None if self.config.exhausted == Exhausted::System => self.account(shared).allocate(layout, ask.zero()),
+            Some(served) => arena.hand_out(served, layout, ask),
+            None if arena.config.exhausted == Exhausted::System => arena.account(shared).allocate(layout, ask.zero()),
             None => null_mut(),
         }
     }
@@ -247,9 +250,9 @@ impl Arena {
     /// As there.
     #[cold]
     #[inline(never)]
-    unsafe extern "C" fn deallocate_classed(&self, ptr: *mut u8, class: Class) {
+    unsafe extern "C" fn deallocate_classed(ptr: *mut u8, _local: &Local, class: Class, arena: &Arena) {
         // SAFETY: the caller's promise.
-        unsafe { self.deallocate_slow(ptr, Some(class)) }
+        unsafe { Arena::deallocate_slow(ptr, Some(class), arena) }
     }
 
     /// Frees what the inlined half could not: `class` is the layout's, `None` if unknown or large.
@@ -257,13 +260,13 @@ impl Arena {
     /// # Safety
     /// The block comes from this arena and is not used afterwards.
     #[inline(never)]
-    #[expect(improper_ctypes_definitions, reason = "as for `allocate_slow`")]
-    pub(crate) unsafe extern "C" fn deallocate_slow(&self, ptr: *mut u8, class: Option<Class>) {
-        let Some(shared) = self.known() else { self.foreign(ptr) };
+    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
+    pub(crate) unsafe extern "C" fn deallocate_slow(ptr: *mut u8, class: Option<Class>, arena: &Arena) {
+        let Some(shared) = arena.known() else { arena.foreign(ptr) };
         match shared.map().unit_of(ptr as usize) {
             Some(unit) => returns::free_elsewhere(shared, ptr as usize, unit, shared.map().tag(unit), class),
             // SAFETY: not the arena's, so a block of the system on its account.
-            None => unsafe { self.account(shared).free(ptr) },
+            None => unsafe { arena.account(shared).free(ptr) },
         }
     }
 

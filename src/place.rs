@@ -21,6 +21,28 @@ pub(crate) enum Place {
     None,
 }
 
+/// A layout in the order in which `GlobalAlloc`'s symbols have its parts: functions out of line that take them in this
+/// order get them in the same registers.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Request {
+    size: usize,
+    align: usize,
+}
+
+impl Request {
+    #[inline(always)]
+    pub(crate) const fn of(layout: Layout) -> Request {
+        Request { size: layout.size(), align: layout.align() }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn layout(self) -> Layout {
+        // SAFETY: `of` took the parts from a layout.
+        unsafe { Layout::from_size_align_unchecked(self.size, self.align) }
+    }
+}
+
 /// A layout that is not empty: blocks of no size have an address of their own, aligned as asked.
 #[inline(always)]
 pub(crate) const fn not_empty(layout: Layout) -> Layout {

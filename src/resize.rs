@@ -10,7 +10,7 @@ use crate::entry::Ask;
 use crate::hardened::CHECKED;
 use crate::heap::local::Local;
 use crate::heap::{large, thread};
-use crate::place::{Place, aligned, aligned_size};
+use crate::place::{Place, Request, aligned, aligned_size};
 
 impl Arena {
     /// As [`Arena::resize`] through `GlobalAlloc`, with the most common case inline: the chunk serves the new size too.
@@ -24,10 +24,10 @@ impl Arena {
             Change::None if self.config.closed => self.reseal(ptr, old, new_size),
             // SAFETY: the caller's promise.
             Change::Fine if !CHECKED && old.align() <= 8 && old.size() <= copy::SHORT => unsafe {
-                self.resize_fine(ptr, old, new_size)
+                Arena::resize_fine(ptr, Request::of(old), new_size, self)
             },
             // SAFETY: the caller's promise.
-            _ => unsafe { self.resize_small(ptr, old, new_size) },
+            _ => unsafe { Arena::resize_small(ptr, Request::of(old), new_size, self) },
         }
     }
 
@@ -37,13 +37,13 @@ impl Arena {
     /// # Safety
     /// As [`Arena::resize`]; the change is [`Change::Fine`], and the old block short and aligned at 8 or less.
     #[inline(never)]
-    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
-    unsafe extern "C" fn resize_fine(&self, ptr: *mut u8, old: Layout, new_size: usize) -> *mut u8 {
+    unsafe extern "C" fn resize_fine(ptr: *mut u8, request: Request, new_size: usize, arena: &Arena) -> *mut u8 {
+        let old = request.layout();
         thread::with_primary(|local| {
             // SAFETY: the caller's promise, here and to the end.
-            let Some(chunk) = self.pop_list(local, unsafe { Class::of_fine(new_size) }) else {
+            let Some(chunk) = arena.pop_list(local, unsafe { Class::of_fine(new_size) }) else {
                 // SAFETY: as above.
-                return unsafe { self.resize_small(ptr, old, new_size) };
+                return unsafe { Arena::resize_small(ptr, request, new_size, arena) };
             };
             let block = chunk as *mut u8;
             // SAFETY: both chunks hold the shorter size, are multiples of 8 in place and length, and disjoint.
@@ -54,7 +54,7 @@ impl Arena {
                 return block;
             }
             // SAFETY: as above.
-            unsafe { self.deallocate_after(block, ptr, class, local) }
+            unsafe { Arena::deallocate_after(ptr, local, class, arena, block) }
         })
     }
 
@@ -63,9 +63,15 @@ impl Arena {
     /// # Safety
     /// As [`Arena::deallocate_beside`].
     #[inline(never)]
-    unsafe extern "C" fn deallocate_after(&self, block: *mut u8, old: *mut u8, class: Class, local: &Local) -> *mut u8 {
+    unsafe extern "C" fn deallocate_after(
+        old: *mut u8,
+        local: &Local,
+        class: Class,
+        arena: &Arena,
+        block: *mut u8,
+    ) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { self.deallocate_beside(old, class, local) }
+        unsafe { Arena::deallocate_beside(old, local, class, arena) }
         // A caller that could see what this returns would keep it over the call, and not end in it.
         core::hint::black_box(block)
     }
@@ -75,8 +81,8 @@ impl Arena {
     /// # Safety
     /// As [`Arena::resize`].
     #[inline(never)]
-    #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
-    unsafe extern "C" fn resize_small(&self, ptr: *mut u8, old: Layout, new_size: usize) -> *mut u8 {
+    unsafe extern "C" fn resize_small(ptr: *mut u8, old: Request, new_size: usize, arena: &Arena) -> *mut u8 {
+        let old = old.layout();
         if new_size <= MAX_CHUNK
             && let Some(from) = Class::of(aligned_size(old))
             && let Some(to) = Class::of(aligned(new_size, old.align()))
@@ -84,13 +90,13 @@ impl Arena {
         {
             // SAFETY: what a small slab serves, and is aligned as one, is far from overflowing when rounded up.
             let new = unsafe { Layout::from_size_align_unchecked(new_size, old.align()) };
-            self.check_seal(ptr, old);
+            arena.check_seal(ptr, old);
             // SAFETY: the caller's promise.
-            return unsafe { self.replace_chunk(ptr, (old, from), (new, to)) };
+            return unsafe { arena.replace_chunk(ptr, (old, from), (new, to)) };
         }
         let Ok(new) = Layout::from_size_align(new_size, old.align()) else { return null_mut() };
         // SAFETY: the caller's promise.
-        unsafe { self.resize(ptr, old, new, Ask::Global) }
+        unsafe { arena.resize(ptr, old, new, Ask::Global) }
     }
 
     /// As [`Arena::replace`] between small slabs, those of the layouts.
@@ -101,7 +107,7 @@ impl Arena {
     unsafe fn replace_chunk(&self, ptr: *mut u8, old: (Layout, Class), new: (Layout, Class)) -> *mut u8 {
         let block = match self.class_known(new, Ask::Global) {
             Some(class) => self.allocate_of(class, new.0, Ask::Global),
-            None => self.allocate_slow(new.0, Ask::Global),
+            None => Arena::allocate_slow(Request::of(new.0), self, Ask::Global),
         };
         if !block.is_null() {
             // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one; the caller's promise.
@@ -109,7 +115,7 @@ impl Arena {
                 block.copy_from_nonoverlapping(ptr, old.0.size().min(new.0.size()));
                 match self.unseal_known(ptr, old) {
                     Some(class) => self.deallocate_of(class, ptr),
-                    None => self.deallocate_slow(ptr, None),
+                    None => Arena::deallocate_slow(ptr, None, self),
                 }
             }
         }
