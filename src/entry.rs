@@ -192,7 +192,7 @@ impl Arena {
     /// # Safety
     /// As there.
     #[inline(always)]
-    pub(crate) unsafe fn deallocate_to(&self, local: &Local, class: Class, ptr: *mut u8) {
+    unsafe fn deallocate_to(&self, local: &Local, class: Class, ptr: *mut u8) {
         if !local.chunks(class).push(ptr as usize) {
             // SAFETY: the caller's promise.
             unsafe { Arena::deallocate_beside(ptr, local, class, self) }
@@ -211,7 +211,7 @@ impl Arena {
             Beside::RanDown(record) => arena.ran_down(record),
             Beside::Enough(class) => arena.send_home(class),
             // SAFETY: the caller's promise.
-            Beside::Nothing => unsafe { Arena::deallocate_classed(ptr, local, class, arena) },
+            Beside::Nothing => unsafe { Arena::deallocate_classed(ptr, class, arena) },
         }
     }
 
@@ -250,7 +250,7 @@ impl Arena {
     /// As there.
     #[cold]
     #[inline(never)]
-    unsafe extern "C" fn deallocate_classed(ptr: *mut u8, _local: &Local, class: Class, arena: &Arena) {
+    unsafe extern "C" fn deallocate_classed(ptr: *mut u8, class: Class, arena: &Arena) {
         // SAFETY: the caller's promise.
         unsafe { Arena::deallocate_slow(ptr, Some(class), arena) }
     }
