@@ -46,7 +46,8 @@ impl Arena {
                 return unsafe { Arena::resize_small(ptr, request, new_size, arena) };
             };
             let block = chunk as *mut u8;
-            // SAFETY: both chunks hold the shorter size, are multiples of 8 in place and length, and disjoint.
+            // SAFETY: both chunks hold the shorter size, which is at least 1 and short, by the caller's promise; all chunks
+            // are multiples of 8 in place and length (`class`), and a new one is disjoint from a live one.
             unsafe { copy::short(ptr, block, old.size().min(new_size)) };
             // SAFETY: as above.
             let class = unsafe { Class::of_fine(old.size()) };
