@@ -10,6 +10,7 @@
 //! | `cxx`      | the operators of C++: `new`, `delete`                                      |
 //! | `block`    | a block: from the arena or mapped by itself; what all functions are made of |
 //! | `global`   | the process's arena, configured at its first use                           |
+//! | `loader`   | the dynamic linker's `dlopen`, so that all libraries come here              |
 //! | `mapped`   | blocks that are no arena's: above the threshold, or aligned beyond 2 MiB   |
 //! | `settings` | what the environment asks for                                              |
 //! | `environ`  | the environment, at a time when libc may not have it yet                   |
@@ -26,6 +27,8 @@ mod cxx;
 mod environ;
 mod global;
 mod line;
+#[cfg(target_arch = "x86_64")]
+mod loader;
 mod mapped;
 mod report;
 mod settings;
