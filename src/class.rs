@@ -31,7 +31,7 @@ const FINE_LIMIT: usize = 1024;
 /// Classes up to [`FINE_LIMIT`].
 const FINE_CLASSES: usize = 40;
 /// Longest pool, in units.
-const MAX_POOL_UNITS: usize = 128;
+pub(crate) const MAX_POOL_UNITS: usize = 128;
 
 /// log2 of [`Class::STEP`].
 const STEP_SHIFT: u32 = 5;

@@ -12,13 +12,17 @@ use super::bins::Bins;
 use super::huge::{HUGE, Huge};
 use super::map::Map;
 use super::tag;
-use crate::class::{MAX_ALIGN, UNIT};
+use crate::class::{MAX_ALIGN, MAX_POOL_UNITS, UNIT};
 use crate::os;
 
 /// Units committed at least at a time: 1 MiB.
 const COMMIT_STEP: usize = (1 << 20) / UNIT;
 /// Units committed at most at a time: 64 MiB.
 const COMMIT_MOST: usize = (64 << 20) / UNIT;
+
+/// Units left free below a span that is longer than any pool and moves the frontier: 512 KiB, unless half as much is free
+/// in one piece. Pools that lay between two such spans would keep them from being joined when both are free.
+const ROOM: usize = (512 << 10) / UNIT;
 
 /// A run of units in the hands of the caller.
 #[derive(Clone, Copy)]
@@ -221,7 +225,12 @@ impl Space {
 
     /// Moves the frontier up.
     fn advance(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<usize> {
-        let unit = self.frontier.next_multiple_of(align);
+        let crowded = units > MAX_POOL_UNITS && self.bins.find(map, ROOM / 2, 1).is_none();
+        let room = if crowded { ROOM } else { 0 };
+        let unit = match (self.frontier + room).next_multiple_of(align) {
+            unit if unit + units <= self.limit => unit,
+            _ => self.frontier.next_multiple_of(align),
+        };
         if unit + units > self.limit || !self.commit(map, unit + units, filled) {
             return None;
         }
