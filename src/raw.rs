@@ -9,6 +9,7 @@ use core::ptr::NonNull;
 use crate::arena::Arena;
 use crate::class::Class;
 use crate::config::Config;
+use crate::copy;
 use crate::hardened::CHECKED;
 use crate::heap::local::{self, Beside};
 use crate::heap::thread;
@@ -90,6 +91,54 @@ impl Arena {
         let tag = thread::with_primary(|local| local.tag_at(ptr as usize))?;
         let (_, record) = tag::pool_of(tag)?;
         Some(local::pool_at(record).class().size())
+    }
+
+    /// Moves a chunk of `held` bytes, as [`Arena::chunk_size`] says, to one for `size` bytes, unless its slab serves both. It
+    /// keeps nothing over a call, and so saves no registers. `None`: one of them is too long for that, or the thread's list
+    /// has no free chunk, and nothing was done.
+    ///
+    /// # Safety
+    /// The address is a live chunk's, which is used afterwards under the returned one only.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub unsafe fn move_short(&self, ptr: *mut u8, held: usize, size: usize) -> Option<NonNull<u8>> {
+        if CHECKED || held > copy::SHORT || size.wrapping_sub(1) >= TABLE_LIMIT {
+            return None;
+        }
+        let (from, to) = (BY_ALIGNS[held / ALIGN], BY_ALIGNS[size.div_ceil(ALIGN)]);
+        if from == to {
+            return NonNull::new(ptr);
+        }
+        thread::with_primary(|local| {
+            // Relaxed: as in `allocate_fast`.
+            let chunk = local.chunks(to).pop(self.floor.load(Ordering::Relaxed))?;
+            // SAFETY: as in `pop`.
+            let block = unsafe { NonNull::new_unchecked(chunk as *mut u8) };
+            // SAFETY: a live chunk of `held` bytes, at most `SHORT`, by the caller's promise, and a new one of at least
+            // `size`; both are aligned at `ALIGN`.
+            unsafe { copy::short(ptr, block.as_ptr(), held.min(size)) };
+            if local.chunks(from).push(ptr as usize) {
+                return Some(block);
+            }
+            // SAFETY: the caller's promise.
+            NonNull::new(unsafe { Arena::free_after(ptr, self, block.as_ptr()) })
+        })
+    }
+
+    /// Frees the old block, which is not of a current pool, and returns the new one.
+    ///
+    /// # Safety
+    /// As [`Arena::push`], and the address lies in this arena.
+    #[inline(never)]
+    unsafe extern "C" fn free_after(old: *mut u8, arena: &Arena, block: *mut u8) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !arena.push(old) {
+                Arena::deallocate_slow(old, None, arena);
+            }
+        }
+        // A caller that could see what this returns would keep it over the call, and not end in it.
+        core::hint::black_box(block)
     }
 
     /// Changes the configuration of an arena before its first use.

@@ -127,12 +127,72 @@ unsafe fn usable_size_slow(block: NonNull<u8>) -> Option<usize> {
     mapped::usable_size(block.as_ptr() as usize)
 }
 
-/// The block with another size, not 0, its contents kept up to the smaller one. Null: it is as it was.
+/// The block with another size, its contents kept up to the smaller one. No block: a new one; a size of 0: none, and the
+/// block is freed. Null otherwise: it is as it was.
 ///
 /// # Safety
-/// A block that came from here; unless null is returned, it is used afterwards under the returned address only.
+/// A block that came from here; unless null is returned for a size other than 0, it is used afterwards under the returned
+/// address only.
+#[inline(always)]
+pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
+    // SAFETY: if the arena's, live; here and to the end.
+    match unsafe { unready().chunk_size(block) } {
+        // SAFETY: the caller's promise.
+        None => unsafe { resize_slow(block, size) },
+        Some(usable) if stays(usable, size) => block,
+        // SAFETY: the caller's promise.
+        Some(usable) => unsafe { resize_chunk(block, size, usable) },
+    }
+}
+
+/// Whether a chunk of `usable` bytes is to serve as many as `size`, which may be 0: half of it or more.
+#[inline(always)]
+fn stays(usable: usize, size: usize) -> bool {
+    (usable / 2..=usable).contains(&size)
+}
+
+/// As [`resize`], of a chunk of `usable` bytes.
+///
+/// # Safety
+/// As there.
 #[inline(never)]
-pub(crate) unsafe fn resize(block: NonNull<u8>, size: usize) -> *mut u8 {
+unsafe extern "C" fn resize_chunk(block: *mut u8, size: usize, usable: usize) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    match unsafe { unready().move_short(block, usable, size) } {
+        Some(moved) => moved.as_ptr(),
+        // SAFETY: the caller's promise.
+        None => unsafe { resize_long(block, size, usable) },
+    }
+}
+
+/// As [`resize_chunk`], with calls on the way.
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe extern "C" fn resize_long(block: *mut u8, size: usize, usable: usize) -> *mut u8 {
+    let target = if size == 0 { None } else { unready().pop(size) };
+    // SAFETY: both chunks hold the shorter size, and a new one is disjoint from a live one; the caller's promise.
+    unsafe {
+        let Some(target) = target else { return resize_slow(block, size) };
+        target.as_ptr().copy_from_nonoverlapping(block, usable.min(size));
+        free(block);
+        target.as_ptr()
+    }
+}
+
+/// As [`resize`].
+///
+/// # Safety
+/// As there.
+#[inline(never)]
+unsafe extern "C" fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
+    let Some(block) = NonNull::new(block) else { return allocate(size) };
+    if size == 0 {
+        // SAFETY: the caller's promise.
+        unsafe { free(block.as_ptr()) };
+        return null_mut();
+    }
     let (arena, settings) = ready();
     // SAFETY: the caller's promise.
     let Some(usable) = (unsafe { usable_size(block) }) else {
@@ -142,8 +202,7 @@ pub(crate) unsafe fn resize(block: NonNull<u8>, size: usize) -> *mut u8 {
         return null_mut();
     };
     let ours = arena.contains(block.as_ptr());
-    let stays = size <= usable && size >= usable / 2;
-    let resized = if ours && stays && usable <= MAX_CHUNK {
+    let resized = if ours && stays(usable, size) && usable <= MAX_CHUNK {
         return block.as_ptr();
     } else if size > isize::MAX as usize - ALIGN {
         null_mut()

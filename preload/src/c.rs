@@ -51,17 +51,8 @@ unsafe extern "C" fn free_aligned_sized(ptr: *mut c_void, _align: usize, _size: 
 /// As [`free`]; where null is returned for a size other than 0, the block is as it was.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn realloc(ptr: *mut c_void, size: usize) -> *mut c_void {
-    match NonNull::new(ptr.cast::<u8>()) {
-        None => block::allocate(size).cast(),
-        // SAFETY: the caller's promise.
-        Some(block) => unsafe {
-            if size == 0 {
-                block::free(block.as_ptr());
-                return null_mut();
-            }
-            block::resize(block, size).cast()
-        },
-    }
+    // SAFETY: the caller's promise.
+    unsafe { block::resize(ptr.cast(), size).cast() }
 }
 
 /// # Safety
