@@ -260,10 +260,9 @@ impl Class {
         OUTBOX[self.index()]
     }
 
-    /// Whether threads may share pools of this slab: its chunks fill cache lines, so that no two threads write to one, and
-    /// are no larger than the smallest OS page.
+    /// Whether threads may share pools of this slab: its chunks fill cache lines, so that no two threads write to one.
     pub(crate) const fn shares(self) -> bool {
-        self.size().is_multiple_of(64) && self.size() <= 4096
+        self.size().is_multiple_of(64)
     }
 
     /// How many chunks of other heaps a thread must have gathered to allocate from them: where several chunks share a

@@ -138,6 +138,34 @@ fn many_threads_that_use_little_share_pools() {
     common::verify(&arena);
 }
 
+/// What a thread frees of a shared pool is there for the next one, however long the first idles.
+#[test]
+fn what_many_threads_use_in_turn_is_there_once() {
+    let arena = Arc::new(bounded(512 * MIB));
+    let use_all = |count: usize| {
+        let workers: Vec<Worker> = (0..count).map(|_| Worker::new(&arena)).collect();
+        for worker in &workers {
+            worker.run(|arena| {
+                for slab in arena.slabs().filter(|slab| (128..=128 * KIB).contains(slab) && slab % 64 == 0) {
+                    // Two at a time, both freed; hardened, a chunk has a few bytes behind the block.
+                    let [one, two] = [1, 2].map(|word| Block::new(arena, layout(slab - 8, 8), word).expect("memory"));
+                    one.free(arena);
+                    two.free(arena);
+                }
+            });
+        }
+        workers
+    };
+    let first = use_all(12);
+    let before = arena.info().heap;
+    let more = use_all(48);
+    let held = arena.info().heap - before;
+    assert!(held < MIB, "48 more threads, one after the other, hold {held} bytes more");
+    first.into_iter().chain(more).for_each(Worker::end);
+    assert_eq!(arena.info().allocated, 0);
+    common::verify(&arena);
+}
+
 /// Each idle thread keeps one chunk: it costs one pool at most, and the chunk stays intact.
 #[test]
 fn idle_threads_with_one_live_chunk() {

@@ -193,9 +193,16 @@ impl Local {
         Some(head)
     }
 
-    /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home.
+    /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home, or they hurry.
     pub(crate) fn gathered(&self, class: Class) -> u32 {
         (class.outbox() - self.room(class).get()).into()
+    }
+
+    /// Says that the next chunk of another heap goes home at once, or no more; without effect while some are gathered.
+    pub(crate) fn hurry(&self, class: Class, hurries: bool) {
+        if self.chunks(class).outbox.get() < FLOOR {
+            self.room(class).set(if hurries { 1 } else { class.outbox() });
+        }
     }
 
     /// Takes the other heaps' chunks.

@@ -122,8 +122,10 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
         }
         slot.hear(shared);
         if slot.shares(class)
-            && let Some(found) = from_common(shared, slab, class)
+            && let Some(found) = from_common(shared, class)
         {
+            slab.lend();
+            local.hurry(class, true);
             return Some(found);
         }
         let unit = next_pool(shared, slot, class)?;
@@ -176,6 +178,7 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
 fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit: usize) {
     let (slab, chunks) = (slot.slab(class), local.chunks(class));
     slab.set_current(Some(unit));
+    local.hurry(class, false);
     let pool = Pool::at(shared.map(), unit);
     habit::count(shared, local, pool.freed());
     chunks.list.set(pool.take_free());
@@ -202,10 +205,9 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
 
 /// One chunk from the common heap, for a thread that may have little use for a pool of its own. Its own heap is locked,
 /// and a fork locks the common one first: it is not waited for.
-fn from_common(shared: &Shared, slab: &Slab, class: Class) -> Option<Served> {
+fn from_common(shared: &Shared, class: Class) -> Option<Served> {
     let common = shared.slot(COMMON);
     let _held = common.lock.try_lock()?;
-    slab.lent.set(slab.lent.get() + 1);
     take_one(shared, common, class)
 }
 

@@ -70,6 +70,9 @@ pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
     let _held = slot.lock.lock();
     steal::settle(slot, local, class);
     outbox::send_home(shared, local.take_outbox(class));
+    let slab = slot.slab(class);
+    slab.gave_back();
+    local.hurry(class, slab.gives_back());
 }
 
 /// A chunk of a pool of the calling thread's own.

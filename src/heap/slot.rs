@@ -34,8 +34,9 @@ pub(crate) struct Slab {
     pub(crate) pools: Cell32,
     /// Times that the owner might have borrowed.
     chances: Cell32,
-    /// Chunks that the owner has had from pools that threads share.
-    pub(crate) lent: Cell32,
+    /// Chunks that the owner has had from pools that threads share; from bit [`RETURNED`] on, how often it has sent home at
+    /// once what it freed.
+    lent: Cell32,
 }
 
 /// With more heaps than this (the first is the common one), threads share pools at first: fewer waste little.
@@ -46,7 +47,32 @@ const LENT: u32 = 4;
 /// Of so many times that a thread could borrow other heaps' chunks, it sends them home once.
 const BORROWS: u32 = 4;
 
+/// First bit of the second count in [`Slab::lent`].
+const RETURNED: u32 = 16;
+
 impl Slab {
+    /// Counts a chunk that the owner gets from a shared pool.
+    pub(crate) fn lend(&self) {
+        self.lent.set(self.lent.get() + 1);
+    }
+
+    fn lent(&self) -> u32 {
+        self.lent.get() & ((1 << RETURNED) - 1)
+    }
+
+    /// Whether the next chunk of another heap that the owner frees is to go home at once: as often as it was lent one, and
+    /// while it has no pool of the slab. Gathered, what threads use in turn would be there once for each of them.
+    pub(crate) fn gives_back(&self) -> bool {
+        self.pools.get() == 0 && self.lent.get() >> RETURNED < self.lent()
+    }
+
+    /// Counts that what the owner freed went home.
+    pub(crate) fn gave_back(&self) {
+        if self.gives_back() {
+            self.lent.set(self.lent.get() + (1 << RETURNED));
+        }
+    }
+
     pub(crate) fn current(&self) -> Option<usize> {
         (self.current.get() as usize).checked_sub(1)
     }
@@ -139,7 +165,7 @@ impl Slot {
     /// pool and an OS page for it.
     pub(crate) fn shares(&self, class: Class) -> bool {
         let slab = self.slab(class);
-        self.number() > CROWD && class.shares() && slab.pools.get() == 0 && slab.lent.get() < LENT
+        self.number() > CROWD && class.shares() && slab.pools.get() == 0 && slab.lent() < LENT
     }
 
     pub(crate) fn has_pools(&self) -> bool {
