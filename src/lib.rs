@@ -63,8 +63,9 @@
 //! 6. when the list is used up, what other threads returned to the pool, or more carving refills it, without
 //!    a lock. Only then is another pool looked for: one with chunks to give, one that a departed thread left, an empty one.
 //!
-//! Where there are many threads, a thread's first few chunks of a small slab whose chunks fill cache lines come from pools
-//! of the *common heap*, which has no owner: threads that use little of a slab hold no pool and no OS page for it.
+//! Where there are many threads, a thread's first few chunks of a slab whose chunks fill cache lines come from pools of the
+//! *common heap*, which has no owner, and go home at once when they are freed: threads that use little of a slab hold no
+//! pool and no OS page for it.
 //!
 //! A **local free**:
 //! 1. the address lies in the current pool of its slab: the chunk is pushed on the list, and that is all;
