@@ -6,63 +6,39 @@ mod common;
 use std::alloc::{alloc, dealloc, realloc};
 
 use arenal::Arena;
-use common::{MIB, Rng, layout, scaled};
+use common::{Bytes, MIB, Rng, layout, scaled};
 
 #[global_allocator]
 static ARENA: Arena = Arena::new(256 * MIB);
 
-/// A block of bytes that are told by its seed.
-struct Bytes {
-    at: *mut u8,
-    size: usize,
+/// A block of the program's allocator.
+struct Owned {
+    bytes: Bytes,
     align: usize,
-    seed: usize,
 }
 
-impl Bytes {
-    fn new(size: usize, align: usize, seed: usize) -> Bytes {
+impl Owned {
+    fn new(size: usize, align: usize, seed: usize) -> Owned {
         // SAFETY: the size is not zero.
         let at = unsafe { alloc(layout(size, align)) };
         assert!(!at.is_null() && (at as usize).is_multiple_of(align));
-        let mut block = Bytes { at, size, align, seed };
-        block.fill(0);
-        block
-    }
-
-    fn byte(&self, place: usize) -> u8 {
-        (((place + self.seed) * 167) >> 3) as u8
-    }
-
-    fn fill(&mut self, from: usize) {
-        // SAFETY: the block is ours, and so long.
-        (from..self.size).for_each(|place| unsafe { self.at.add(place).write(self.byte(place)) });
-    }
-
-    fn check(&self, bytes: usize) {
-        for place in 0..bytes {
-            // SAFETY: the block is ours, longer, and has been written to so far.
-            let found = unsafe { self.at.add(place).read() };
-            assert_eq!(found, self.byte(place), "byte {place} of {}", self.size);
-        }
+        Owned { bytes: Bytes::adopt(at, size, seed), align }
     }
 
     fn resize(&mut self, size: usize) {
-        self.check(self.size);
-        let kept = self.size.min(size);
+        self.bytes.check();
         // SAFETY: allocated with this layout, and known by its new address only from now on.
-        self.at = unsafe { realloc(self.at, layout(self.size, self.align), size) };
-        assert!(!self.at.is_null() && (self.at as usize).is_multiple_of(self.align));
-        self.size = size;
-        self.check(kept);
-        self.fill(kept);
+        let at = unsafe { realloc(self.bytes.at, layout(self.bytes.size, self.align), size) };
+        assert!(!at.is_null() && (at as usize).is_multiple_of(self.align));
+        self.bytes.moved(at, size);
     }
 }
 
-impl Drop for Bytes {
+impl Drop for Owned {
     fn drop(&mut self) {
-        self.check(self.size);
+        self.bytes.check();
         // SAFETY: allocated with this layout, and not used afterwards.
-        unsafe { dealloc(self.at, layout(self.size, self.align)) };
+        unsafe { dealloc(self.bytes.at, layout(self.bytes.size, self.align)) };
     }
 }
 
@@ -80,7 +56,7 @@ fn all_small_sizes_to_all_others() {
     for align in [1, 8, 16] {
         for size in 1..=140 {
             // Neighbours on both sides notice a copy that is too long.
-            let mut blocks: Vec<Bytes> = (0..8).map(|seed| Bytes::new(size, align, seed)).collect();
+            let mut blocks: Vec<Owned> = (0..8).map(|seed| Owned::new(size, align, seed)).collect();
             for &other in &others {
                 for block in [1, 4, 6] {
                     blocks[block].resize(other);
@@ -98,7 +74,7 @@ fn at_random_in_many_pools() {
         let limit = if rng.below(4) == 0 { 1200 } else { 140 };
         1 + rng.below(limit)
     };
-    let mut blocks: Vec<Bytes> = (0..20_000).map(|seed| Bytes::new(draw(&mut rng), 8, seed)).collect();
+    let mut blocks: Vec<Owned> = (0..20_000).map(|seed| Owned::new(draw(&mut rng), 8, seed)).collect();
     for _ in 0..scaled(400_000) {
         let (block, size) = (rng.below(blocks.len()), draw(&mut rng));
         blocks[block].resize(size);

@@ -135,7 +135,7 @@ unsafe fn usable_size_slow(block: NonNull<u8>) -> Option<usize> {
 /// address only.
 #[inline(always)]
 pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
-    // SAFETY: if the arena's, live; here and to the end.
+    // SAFETY: if the arena's, live, by the caller's promise.
     match unsafe { unready().chunk_size(block) } {
         // SAFETY: the caller's promise.
         None => unsafe { resize_slow(block, size) },

@@ -178,6 +178,7 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
 fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit: usize) {
     let (slab, chunks) = (slot.slab(class), local.chunks(class));
     slab.set_current(Some(unit));
+    // Lent chunks are few from here on, and gathered ones may be allocated again.
     local.hurry(class, false);
     let pool = Pool::at(shared.map(), unit);
     habit::count(shared, local, pool.freed());

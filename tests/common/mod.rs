@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)] // every test binary uses its own part
 
 mod block;
+mod bytes;
 mod chain;
 mod process;
 mod tally;
@@ -14,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arenal::{Arena, Config};
 
 #[allow(unused_imports)] // every test binary uses its own part
-pub use self::{block::*, chain::*, process::*, tally::*};
+pub use self::{block::*, bytes::*, chain::*, process::*, tally::*};
 
 /// 1024 bytes.
 pub const KIB: usize = 1 << 10;
