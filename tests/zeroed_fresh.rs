@@ -58,3 +58,62 @@ fn used_spans_are_cleared() {
     // SAFETY: a live block of that size, zeroed by the arena.
     common::assert_zero(unsafe { std::slice::from_raw_parts(ptr.as_ptr(), 100 * MIB) });
 }
+
+/// A table that is cleared again and again and hardly written to takes what is written, not what it could hold.
+#[test]
+fn sparse_spans_stay_sparse() {
+    let _alone = common::serial();
+    const SIZE: usize = 200 * MIB;
+    let arena = arena();
+    let before = common::rss();
+    for round in 0..4 {
+        let ptr = arena.allocate_zeroed(layout(SIZE, 8)).expect("memory");
+        let grown = common::rss().saturating_sub(before);
+        assert!(grown < 20 * MIB, "round {round}: {grown} bytes resident");
+        for at in (round * KIB..SIZE).step_by(3 * MIB) {
+            // SAFETY: inside a live block of that size, freed once, below.
+            unsafe {
+                // Written to in the round before.
+                assert_eq!(ptr.add(at.saturating_sub(KIB)).read(), 0, "round {round}, before byte {at}");
+                ptr.add(at).write(0xFF);
+            }
+        }
+        // SAFETY: see above.
+        unsafe { arena.free(ptr) };
+    }
+}
+
+/// Parts that were written to in full beside parts that were hardly, or not at all, written to: all are cleared.
+#[test]
+fn motley_spans_are_cleared() {
+    let _alone = common::serial();
+    const PAGE: usize = 4 * KIB;
+    let arena = arena();
+    let mut rng = common::Rng::new(9);
+    for round in 0..common::scaled(20) {
+        let size = 48 * MIB - rng.below(1000) * KIB;
+        let ptr = arena.allocate_zeroed(layout(size, 8)).expect("memory");
+        // SAFETY: a live block of that size, zeroed by the arena.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(ptr.as_ptr(), size) };
+        let mut at = 0;
+        while at < size {
+            let end = (at + rng.size(2 * MIB)).min(size);
+            let density = rng.below(5);
+            for page in bytes[at..end].chunks_mut(PAGE) {
+                if rng.below(4) < density {
+                    page[rng.below(page.len())] = round as u8 | 1;
+                }
+            }
+            at = end;
+        }
+        // SAFETY: live, and freed once; the next block as above.
+        unsafe {
+            arena.free(ptr);
+            let ptr = arena.allocate_zeroed(layout(size, 8)).expect("memory");
+            common::assert_zero(std::slice::from_raw_parts(ptr.as_ptr(), size));
+            arena.free(ptr);
+        }
+        // What was read is there, too, until it is given back.
+        assert!(arena.trim() > 0);
+    }
+}

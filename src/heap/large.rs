@@ -7,6 +7,7 @@ use crate::class::{UNIT, large_slab};
 use crate::os;
 use crate::span::space::Span;
 use crate::span::tag;
+use crate::span::wipe::wipe;
 
 /// From this many bytes on, moving pages beats copying bytes into memory that is not warm (measured: a 4 KiB fault
 /// costs as much as copying some 10 KiB, a call that moves any number of pages some microseconds).
@@ -27,7 +28,7 @@ pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool) -
     let start = shared.map().address(span.unit);
     if zero {
         // SAFETY: the span is committed and in nobody else's hands; what lies behind `stale_end` is zero already.
-        unsafe { start.write_bytes(0, (span.stale_end - span.unit) * UNIT) };
+        unsafe { wipe(start, (span.stale_end - span.unit) * UNIT) };
     }
     Some(Served { chunk: start as usize, zero })
 }

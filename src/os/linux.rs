@@ -66,6 +66,17 @@ pub(crate) unsafe fn decommit(start: *mut u8, bytes: usize) -> bool {
     unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) == 0 }
 }
 
+/// Says of each OS page whether memory backs it, in the lowest bit of its byte; of one that was swapped out: no.
+/// `false`: the kernel does not tell.
+///
+/// # Safety
+/// The range is committed, and `pages` has a byte for each of its pages.
+pub(crate) unsafe fn resident(start: *mut u8, bytes: usize, pages: &mut [u8]) -> bool {
+    let _errno = KeepErrno::new();
+    // SAFETY: the caller's promise; nothing but `pages` is written to.
+    unsafe { libc::mincore(start.cast(), bytes, pages.as_mut_ptr().cast()) == 0 }
+}
+
 /// Gives address space and memory back.
 ///
 /// # Safety

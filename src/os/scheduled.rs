@@ -10,7 +10,7 @@ use shuttle::rand::Rng;
 
 pub(crate) use super::linux::{
     KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, processor_time, release, reserve,
-    write_stderr,
+    resident, write_stderr,
 };
 use crate::sync::AtomicU32;
 
