@@ -30,7 +30,7 @@ pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
         if pool.standing() == Standing::Available {
             habit::count(shared, local, pool.freed());
         }
-        slot.look(shared, unit);
+        slot.look(shared, unit, true);
     }
 }
 

@@ -278,8 +278,9 @@ impl Slot {
         }
     }
 
-    /// Decides anew where a listed pool stands. By the owner, or for a heap without one under its lock.
-    pub(crate) fn look(&self, shared: &Shared, unit: usize) {
+    /// Decides anew where a listed pool stands. By the owner, or for a heap without one under its lock. `warm`: the calling
+    /// thread itself freed chunks of it a moment ago, and so had better allocate them soon.
+    pub(crate) fn look(&self, shared: &Shared, unit: usize, warm: bool) {
         let map = shared.map();
         let pool = Pool::at(map, unit);
         pool.check_counts(map.address(unit) as usize);
@@ -289,7 +290,11 @@ impl Slot {
             if pool.standing() == Standing::Full {
                 let slab = self.slab(pool.class());
                 slab.full.remove(map, unit);
-                slab.available.append(map, unit);
+                if warm {
+                    slab.available.push(map, unit);
+                } else {
+                    slab.available.append(map, unit);
+                }
             }
             pool.rest_available(pool.live());
         }
@@ -306,7 +311,7 @@ impl Slot {
             }
             pool.remote().heard();
             if pool.standing() != Standing::Current {
-                self.look(shared, unit);
+                self.look(shared, unit, false);
             }
         }
     }
