@@ -1,4 +1,4 @@
-//! Promise: `HugePages::Auto` asks for huge pages past 8 MiB only, and `trim` gives back what they took.
+//! Promise: `HugePages::Auto` asks for huge pages past 16 MiB only, and `trim` gives back what they took.
 
 mod common;
 
@@ -54,7 +54,7 @@ fn small_programs_stay_on_os_pages() {
     let _alone = common::serial();
     let arena = bounded(256 * MIB);
     let before = huge();
-    fill(&arena, 7);
+    fill(&arena, 15);
     assert_eq!(huge(), before);
 }
 
@@ -81,8 +81,8 @@ fn what_was_backed_at_once_is_trimmed() {
     arena.trim();
     let before = common::rss();
     // The last of these begins the page that is timed; behind it another mebibyte is backed and never handed out.
-    free(&arena, fill(&arena, 9));
-    assert!(arena.info().heap >= 10 * MIB, "{:?}", arena.info());
+    free(&arena, fill(&arena, 17));
+    assert!(arena.info().heap >= 18 * MIB, "{:?}", arena.info());
     arena.trim();
     let left = common::rss().saturating_sub(before);
     assert!(left < MIB * 3 / 4, "{left} bytes are left");
@@ -95,12 +95,12 @@ fn what_a_neighbour_backed_is_trimmed() {
     let arena = bounded(256 * MIB);
     arena.trim();
     let before = common::rss();
-    let first = fill(&arena, 9);
+    let first = fill(&arena, 17);
     let size = 7 * MIB / 2;
     let large = arena.allocate(layout(size, 8)).expect("memory");
     // SAFETY: a live block of that size.
     unsafe { large.write_bytes(1, size) };
-    let kept = 9 * MIB + size;
+    let kept = 17 * MIB + size;
     arena.trim();
     let more = common::rss().saturating_sub(before + kept);
     assert!(more < MIB * 3 / 4, "{more} bytes nobody holds, while the block lives");

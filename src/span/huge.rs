@@ -13,7 +13,7 @@ use crate::os;
 /// Units of a huge page of the CPU.
 pub(crate) const HUGE: usize = (2 << 20) / UNIT;
 /// With `HugePages::Auto`, units from here on may be huge: smaller programs stay on OS pages.
-const FROM: usize = (8 << 20) / UNIT;
+const FROM: usize = (16 << 20) / UNIT;
 /// Nanoseconds in which a huge page at hand is cleared and mapped even on a loaded machine: 180,000 to 500,000 were seen.
 /// As OS pages the same memory took 750,000 to 1,000,000; a page that was not at hand, 4,000,000 and more.
 const AT_HAND: u64 = 1_000_000;
