@@ -55,7 +55,8 @@ impl Arena {
         NonNull::new(self.allocate_fast(not_empty(layout), Ask::Own)).ok_or(AllocError)
     }
 
-    /// As [`Arena::allocate`], all bytes zero; memory known to be fresh is not written to.
+    /// As [`Arena::allocate`], all bytes zero; memory known to be fresh is not written to. Of a used block of 4 MiB or more,
+    /// parts that were hardly written to are given back to the OS instead.
     ///
     /// # Errors
     /// As [`Arena::allocate`].
