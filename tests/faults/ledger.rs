@@ -10,9 +10,10 @@ pub enum Call {
     Mprotect,
     Madvise,
     Mremap,
+    Mincore,
 }
 
-pub const CALLS: [Call; 5] = [Call::Mmap, Call::Munmap, Call::Mprotect, Call::Madvise, Call::Mremap];
+pub const CALLS: [Call; 6] = [Call::Mmap, Call::Munmap, Call::Mprotect, Call::Madvise, Call::Mremap, Call::Mincore];
 
 impl Call {
     pub fn of(number: i64) -> Option<Call> {
@@ -26,6 +27,7 @@ impl Call {
             Call::Mprotect => libc::SYS_mprotect,
             Call::Madvise => libc::SYS_madvise,
             Call::Mremap => libc::SYS_mremap,
+            Call::Mincore => libc::SYS_mincore,
         }
     }
 
@@ -36,6 +38,7 @@ impl Call {
             Call::Mprotect => "mprotect",
             Call::Madvise => "madvise",
             Call::Mremap => "mremap",
+            Call::Mincore => "mincore",
         }
     }
 
@@ -63,7 +66,7 @@ pub enum Rule {
 const ONCE: u32 = 0;
 const FROM: u32 = 1;
 const EACH: u32 = 2;
-const EVERY_CALL: u32 = 31;
+const EVERY_CALL: u32 = (1 << CALLS.len()) - 1;
 
 /// Lives in memory that the forked child shares with its parent; all-zero bytes: no rule, nothing seen.
 #[derive(Default)]
@@ -73,8 +76,8 @@ pub struct Ledger {
     mode: AtomicU32,
     number: AtomicU32,
     counted: AtomicU32,
-    seen: [AtomicU64; 5],
-    injected: [AtomicU64; 5],
+    seen: [AtomicU64; CALLS.len()],
+    injected: [AtomicU64; CALLS.len()],
     /// Bytes of blocks that were found intact.
     pub verified: AtomicU64,
     /// Requests that were refused.

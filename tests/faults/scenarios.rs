@@ -325,6 +325,10 @@ fn large_and_small(life: &Life) -> Vec<Block> {
         let chain = Chain::up_to(life.arena, slab, capacity - capacity / 8);
         live.extend(life.allocate(100, chain.count as u64));
         chain.free(life.arena);
+        // The chain has written to the ends of its chunks: to few OS pages, and then to many.
+        if let Some(block) = life.allocate_zeroed(5 * MIB, 6) {
+            life.free(block);
+        }
         life.trim();
         live.extend(life.allocate_zeroed(3 * MIB, 4));
     }
