@@ -11,11 +11,6 @@ use common::{MIB, bounded};
 
 const SLAB: usize = 64;
 
-/// More chunks than several pools hold, in the order in which they were handed out.
-fn full(arena: &Arena) -> Vec<usize> {
-    (0..200_000).map(|_| allocate(arena)).collect()
-}
-
 fn allocate(arena: &Arena) -> usize {
     arena.allocate_slab(SLAB).expect("memory").as_ptr() as usize
 }
@@ -42,24 +37,28 @@ fn serves_first(arena: &Arena, first: &[usize], second: &[usize]) -> bool {
     panic!("none of the freed chunks is handed out again");
 }
 
+/// Chunks of full pools, the second ones of other pools than the first; all around them is in use.
+fn two_groups(arena: &Arena) -> [Vec<usize>; 2] {
+    let chunks: Vec<usize> = (0..200_000).map(|_| allocate(arena)).collect();
+    [10_000, 150_000].map(|from| chunks[from..from + 500].to_vec())
+}
+
 #[test]
 fn what_was_freed_last_serves_first() {
     let arena = bounded(64 * MIB);
-    let chunks = full(&arena);
-    let (cold, warm) = (&chunks[10_000..10_500], &chunks[150_000..150_500]);
-    free(&arena, cold);
-    free(&arena, warm);
-    assert!(serves_first(&arena, warm, cold));
+    let [cold, warm] = two_groups(&arena);
+    free(&arena, &cold);
+    free(&arena, &warm);
+    assert!(serves_first(&arena, &warm, &cold));
     common::verify(&arena);
 }
 
 #[test]
 fn what_others_returned_waits_its_turn() {
     let arena = bounded(64 * MIB);
-    let chunks = full(&arena);
-    let (own, others) = (&chunks[10_000..10_500], &chunks[150_000..150_500]);
-    free(&arena, own);
-    std::thread::scope(|scope| scope.spawn(|| free(&arena, others)).join().expect("it frees"));
-    assert!(serves_first(&arena, own, others));
+    let [own, others] = two_groups(&arena);
+    free(&arena, &own);
+    std::thread::scope(|scope| scope.spawn(|| free(&arena, &others)).join().expect("it frees"));
+    assert!(serves_first(&arena, &own, &others));
     common::verify(&arena);
 }

@@ -13,7 +13,8 @@ const ASK_FROM: usize = 4 << 20;
 const ASKED: usize = 2048;
 /// OS pages that share a decision: 256 KiB where they have 4 KiB.
 const GRAIN: usize = 64;
-/// Fewer than one in so many are few. Measured: a fault costs as much as clearing 4 to 20 pages.
+/// Fewer than one in so many are few. Measured on a virtual machine: a fault takes as long as clearing 15 to 40 pages, so
+/// that for time alone one in twenty would do; the rest of the way is for the memory.
 const FEW: usize = 8;
 
 /// Clears memory that may hold old data.
