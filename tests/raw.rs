@@ -6,7 +6,7 @@ mod common;
 use std::ptr::NonNull;
 
 use arenal::Arena;
-use common::{Bytes, MIB, Rng, layout, scaled};
+use common::{Bytes, MIB, Rng, in_fork, layout, scaled};
 
 #[global_allocator]
 static ARENA: Arena = Arena::new(256 * MIB);
@@ -42,9 +42,13 @@ impl Drop for Owned {
     }
 }
 
-/// One thread, and one test: nobody else may be in the program's arena while it is looked at.
+/// In the child of a fork, which has one thread: the test harness's other one uses the program's arena, too.
 #[test]
 fn short_chunks_are_moved() {
+    in_fork(move_many);
+}
+
+fn move_many() {
     let blocks = 20_000;
     let mut rng = Rng::new(4);
     let mut live: Vec<Owned> = Vec::with_capacity(blocks);
