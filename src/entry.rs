@@ -73,23 +73,18 @@ impl Arena {
     /// # Panics
     /// If `slab` is none of [`Arena::slabs`]; the message names the nearest ones.
     pub fn allocate_slab(&self, slab: usize) -> Result<NonNull<u8>, AllocError> {
-        let Ok(layout) = Layout::from_size_align(slab, 8) else { self.no_slab(slab) };
-        let capacity = self.capacity();
-        let exists = slab > 0
-            && match Class::of(slab) {
-                Some(class) => class.size() == slab && self.slabs().any(|size| size == slab),
-                None => self.config.slab_for(layout, capacity) == Some(slab),
-            };
-        if !exists {
-            self.no_slab(slab);
+        let (capacity, layout) = (self.capacity(), Layout::from_size_align(slab, 8));
+        let (true, Ok(layout)) = (self.config.has_slab(slab, capacity), layout) else { self.no_slab(slab) };
+        if slab <= self.config.threshold(capacity) {
+            return self.allocate(layout);
         }
-        let block = match Class::of(slab) {
-            Some(class) if slab > self.config.threshold(capacity) => self
-                .shared()
-                .and_then(|shared| refill::allocate_unlisted(shared, class))
-                .map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, slab)),
-            _ => self.allocate_fast(layout, Ask::Own),
+        // The last one: layouts of its size are the system's.
+        let shared = self.shared().ok_or(AllocError)?;
+        let served = match Class::of(slab) {
+            Some(class) => refill::allocate_unlisted(shared, class),
+            None => large::allocate(shared, slab, 8, false),
         };
+        let block = served.map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, slab));
         NonNull::new(block).ok_or(AllocError)
     }
 
@@ -225,6 +220,7 @@ impl Arena {
             return null_mut();
         };
         if let Some(class) = arena.class_for(layout, ask)
+            && arena.config.lists(class)
             && let Some(local) = thread::find(shared)
             && let Some(served) = arena.pop_private(shared, local, class)
         {
@@ -291,8 +287,7 @@ impl Arena {
         }
     }
 
-    /// The hit of an arena that is not the primary one; else what the current pool can still give. A class that is not
-    /// listed has neither.
+    /// The hit of an arena that is not the primary one; else what the current pool can still give.
     #[inline]
     fn pop_private(&self, shared: &Shared, local: &Local, class: Class) -> Option<Served> {
         if !shared.primary()

@@ -43,14 +43,19 @@ impl Request {
     }
 }
 
-/// A layout that is not empty: blocks of no size have an address of their own, aligned as asked.
+/// Alignment of which no multiple but 0 is a layout's size.
+const BEYOND: usize = 1 << (usize::BITS - 1);
+
+/// A layout that is not empty: blocks of no size have an address of their own, aligned as asked. Nobody has memory at
+/// the largest of alignments, nor at half of it.
 #[inline(always)]
 pub(crate) const fn not_empty(layout: Layout) -> Layout {
     if layout.size() > 0 {
         return layout;
     }
-    // SAFETY: the alignment is a layout's, and as a size it does not overflow when rounded up to itself.
-    unsafe { Layout::from_size_align_unchecked(layout.align(), layout.align()) }
+    let align = if layout.align() == BEYOND { BEYOND / 2 } else { layout.align() };
+    // SAFETY: the alignment is a layout's, or half of one, and a byte rounded up to it is at most half of `BEYOND`.
+    unsafe { Layout::from_size_align_unchecked(1, align) }
 }
 
 /// A size whose slab has the layout's alignment too; the layout is not empty.
@@ -102,6 +107,17 @@ impl Config {
             Place::Span(size) => Some(large_slab(size)?.min(capacity)),
             Place::System | Place::None => None,
         }
+    }
+
+    /// Whether an arena of `capacity` bytes has the slab: whether it serves some layout.
+    pub(crate) fn has_slab(&self, slab: usize, capacity: usize) -> bool {
+        let most = slab.min(self.threshold(capacity));
+        most > 0 && Layout::from_size_align(most, 1).is_ok_and(|layout| self.slab_for(layout, capacity) == Some(slab))
+    }
+
+    /// Whether the lists of a class serve: the arena has all of its sizes.
+    pub(crate) fn lists(&self, class: Class) -> bool {
+        self.system_above.is_none_or(|most| class.size() <= most)
     }
 
     /// The slab sizes of an arena of `capacity` bytes, ascending.

@@ -93,7 +93,12 @@ impl Arena {
             let new = unsafe { Layout::from_size_align_unchecked(new_size, old.align()) };
             arena.check_seal(ptr, old);
             // SAFETY: the caller's promise.
-            return unsafe { arena.replace_chunk(ptr, (old, from), (new, to)) };
+            let block = unsafe { arena.replace_chunk(ptr, (old, from), (new, to)) };
+            if block.is_null() && new_size < old.size() {
+                // SAFETY: the caller's promise; the alignment is as it was.
+                return unsafe { arena.shrink(ptr, old, new) };
+            }
+            return block;
         }
         let Ok(new) = Layout::from_size_align(new_size, old.align()) else { return null_mut() };
         // SAFETY: the caller's promise.
@@ -187,6 +192,38 @@ impl Arena {
             }
         }
         // SAFETY: the caller's promise.
-        unsafe { self.replace(ptr, old, new, ask) }
+        let block = unsafe { self.replace(ptr, old, new, ask) };
+        if block.is_null() && in_place && new.size() < old.size() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.shrink(ptr, old, new) };
+        }
+        block
+    }
+
+    /// The block with a smaller layout, aligned as it is, where no place for that can be had: a span or a block of the
+    /// system stays what it is. A chunk of another slab would not be found by its layout: null, and it is as it was.
+    ///
+    /// # Safety
+    /// As [`Arena::resize`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn shrink(&self, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+        let Some(shared) = self.known() else { return null_mut() };
+        if !self.contains(ptr) {
+            if old.align() != new.align() {
+                return null_mut();
+            }
+            // SAFETY: not the arena's, so a block of the system on its account.
+            return unsafe { self.account(shared).resize(ptr, new.size()) };
+        }
+        if !matches!(self.config.place(old, shared.map().capacity()), Place::Span(_)) {
+            return null_mut();
+        }
+        let note = self.set_aside(ptr);
+        if large::resize(shared, ptr as usize, new.size().max(MAX_CHUNK + 1)) {
+            return self.seal(ptr, new.size());
+        }
+        self.put_back(ptr, note);
+        null_mut()
     }
 }

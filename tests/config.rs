@@ -223,3 +223,37 @@ fn a_capacity_out_of_range_says_the_range() {
     Arena::new(Arena::MIN_CAPACITY);
     Arena::new(Arena::MAX_CAPACITY);
 }
+
+/// Freed chunks of a slab that is the arena's in part stay where only its own sizes reach them.
+#[test]
+fn system_above_divides_what_was_freed() {
+    // One that the alignment makes large is of a divided slab, too.
+    for (n, align) in [(300, 8), (38, 8), (38, 256), (128, 256), (5000, 8)] {
+        let arena = Arena::with_config(Config::new(16 * MIB).system_above(n));
+        let own = Block::new(&arena, layout(n, align), 2).expect("memory");
+        assert!(own.inside(&arena));
+        own.free(&arena);
+        let foreign = Block::new(&arena, layout(n + 1, align), 4).expect("memory");
+        assert!(!foreign.inside(&arena), "{} bytes at {align} are the arena's", n + 1);
+        foreign.free(&arena);
+    }
+}
+
+/// What has no size is placed as a byte of that alignment is.
+#[test]
+fn nothing_is_placed_like_a_byte() {
+    let arena = Arena::with_config(Config::new(Arena::MIN_CAPACITY).system_above(1024).system_limit(0));
+    for align in [1, 8, 64, 4096] {
+        let blocks = [0, 1].map(|size| Block::new(&arena, layout(size, align), 2).expect("memory"));
+        assert!(blocks.iter().all(|block| block.inside(&arena)), "at {align}");
+        blocks.into_iter().for_each(|block| block.free(&arena));
+    }
+    let arena = Arena::new(Arena::MIN_CAPACITY);
+    let beyond = Block::new(&arena, layout(0, 64 * MIB), 2).expect("the system has it");
+    beyond.free(&arena);
+    // No size can be rounded up to it.
+    let most = layout(0, 1 << 63);
+    assert_eq!(arena.slab_for(most), None);
+    assert!(arena.allocate(most).is_err() && arena.allocate_zeroed(most).is_err());
+    assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
+}

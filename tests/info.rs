@@ -2,7 +2,10 @@
 
 mod common;
 
-use arenal::{Arena, SlabUsage};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+
+use arenal::{Arena, Config, HugePages, SlabUsage};
 use common::{Block, Chain, KIB, MIB, Rng, bounded, layout};
 
 /// What holds at any quiet moment.
@@ -75,6 +78,26 @@ fn a_full_arena_is_all_in_its_slabs() {
         assert_eq!(arena.utilization().map(|row| row.allocated).sum::<usize>(), info.allocated);
         assert_eq!(arena.utilization().map(|row| row.heap).sum::<usize>(), info.heap, "full of {slab}");
         chain.free(&arena);
+    }
+}
+
+/// Also where the last blocks leave room, and huge pages reach into it.
+#[test]
+fn what_no_slab_has_is_not_pool_memory() {
+    for huge in [HugePages::Auto, HugePages::Always, HugePages::Never] {
+        for size in [50_000, 200_000, 3 * MIB / 2, 3 * MIB] {
+            let arena = Arena::with_config(Config::new(64 * MIB).huge_pages(huge));
+            let chain = Chain::of_layout(&arena, layout(size, 8));
+            check(&arena);
+            assert_eq!(
+                arena.utilization().map(|row| row.heap).sum::<usize>(),
+                arena.info().heap,
+                "{huge:?}, full of {size}"
+            );
+            chain.free(&arena);
+            arena.trim();
+            assert_eq!(arena.info().heap, 0);
+        }
     }
 }
 
@@ -206,4 +229,83 @@ fn release_while_other_threads_idle() {
     });
     assert_eq!(arena.info().allocated, 0);
     check(&arena);
+}
+
+/// Forgetting a block costs no memory, however large and untouched it is.
+#[test]
+fn release_touches_nothing() {
+    common::in_child("release_touches_nothing", || {
+        let arena = Arena::new(Arena::MAX_CAPACITY);
+        arena.allocate(layout(Arena::MAX_CAPACITY / 2, 8)).expect("address space");
+        arena.allocate(layout(100, 8)).expect("memory");
+        let before = common::rss();
+        // SAFETY: the blocks are not used any more.
+        unsafe { arena.release() };
+        let more = common::rss().saturating_sub(before);
+        assert!(more < 8 * MIB, "{more} bytes more after a release");
+        assert_eq!(arena.info().heap, 0);
+        check(&arena);
+    });
+}
+
+/// Pages that are locked in memory are given back, too.
+#[test]
+fn locked_memory_is_given_back() {
+    common::in_child("locked_memory_is_given_back", || {
+        // SAFETY: no requirements.
+        if unsafe { libc::mlockall(libc::MCL_FUTURE) } != 0 {
+            return println!("this process may not lock memory");
+        }
+        let arena = Arena::with_config(Config::new(8 * MIB).huge_pages(HugePages::Never));
+        for _ in 0..2 {
+            Block::new(&arena, layout(MIB, 8), 1).expect("memory").free(&arena);
+            assert!(arena.info().heap >= MIB);
+            assert_eq!(arena.trim(), MIB.max(arena.info().heap));
+            assert_eq!(arena.info().heap, 0);
+        }
+        Block::new(&arena, layout(MIB, 8), 1).expect("memory");
+        // SAFETY: the block is not used any more.
+        unsafe { arena.release() };
+        assert_eq!(arena.info().heap, 0);
+        check(&arena);
+    });
+}
+
+/// While threads work: their blocks hold whatever they like, among it what looks like a link to memory that the arena has
+/// only reserved. The second thread allocates what it freed of the first one's; the third frees it.
+#[test]
+fn figures_of_working_threads_are_safe_to_ask_for() {
+    let arena = bounded(64 * MIB);
+    let far = arena.allocate(layout(8, 8)).expect("memory").as_ptr().addr() + 48 * MIB;
+    assert!(arena.contains(std::ptr::without_provenance(far)));
+    let stop = AtomicBool::new(false);
+    let take = |count| (0..count).map(|_| Block::new(&arena, layout(64, 8), 0).expect("memory")).collect::<Vec<_>>();
+    let give = |blocks: Vec<Block>| blocks.into_iter().for_each(|block| block.free(&arena));
+    std::thread::scope(|scope| {
+        let (sender, second) = sync_channel(4);
+        let (passes_on, third) = sync_channel(4);
+        scope.spawn(|| {
+            let sender = sender;
+            while !stop.load(Ordering::Relaxed) && sender.send(take(100)).is_ok() {}
+        });
+        scope.spawn(|| {
+            let passes_on = passes_on;
+            for blocks in second {
+                give(blocks);
+                let mine: Vec<_> = (0..90).map(|_| arena.allocate(layout(64, 8)).expect("memory")).collect();
+                for block in &mine {
+                    // SAFETY: a live block of 64 bytes.
+                    unsafe { block.cast::<usize>().write_volatile(far) };
+                }
+                passes_on.send(mine.into_iter().map(|block| Block::adopt(block, layout(64, 8), 0)).collect()).unwrap();
+            }
+        });
+        scope.spawn(|| third.into_iter().for_each(give));
+        for _ in 0..common::scaled(20_000) {
+            std::hint::black_box(arena.info());
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(arena.info().allocated, 8);
+    common::verify(&arena);
 }

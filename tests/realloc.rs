@@ -2,7 +2,7 @@
 
 mod common;
 
-use arenal::{Arena, Config};
+use arenal::{Arena, Config, Exhausted};
 use common::{Block, Chain, KIB, MIB, Rng, bounded, layout};
 
 const SIZES: [usize; 17] = [
@@ -189,4 +189,52 @@ fn blocks_of_other_threads() {
     }
     blocks.into_iter().for_each(|block| block.free(&arena));
     assert_eq!(arena.info().allocated, 0);
+}
+
+/// Shrinking needs no memory: where there is none for a smaller place, the block stays where it is.
+#[test]
+fn shrinking_works_in_a_full_arena() {
+    let fill =
+        |arena: &Arena| [256 * KIB, 16 * KIB, 4 * KIB, 1000, 904].map(|size| Chain::of_layout(arena, layout(size, 8)));
+    let divided = Config::new(Arena::MIN_CAPACITY).system_above(1000);
+    for (config, from) in [(Config::new(Arena::MIN_CAPACITY), MIB), (divided, 5000)] {
+        let arena = Arena::with_config(config);
+        let mut block = Block::new(&arena, layout(from, 8), 1).expect("memory");
+        let full = if from == MIB { fill(&arena).into() } else { vec![Chain::of_layout(&arena, layout(1000, 8))] };
+        assert!(arena.allocate(layout(900, 8)).is_err(), "the arena is not full");
+        for size in [900, 100, 3000.min(from), 1] {
+            assert!(block.resize(&arena, size) || size > 900, "{from} bytes to {size}");
+        }
+        block.free(&arena);
+        full.into_iter().for_each(|chain| chain.free(&arena));
+        assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
+        common::verify(&arena);
+    }
+}
+
+/// Nor does it need more of the system than the block has.
+#[test]
+fn shrinking_works_at_the_systems_limit() {
+    let limit = 100_000;
+    let config = Config::new(Arena::MIN_CAPACITY).on_exhausted(Exhausted::System).system_limit(limit);
+    let arena = Arena::with_config(config);
+    let held: Vec<Block> = std::iter::from_fn(|| {
+        let block =
+            Block::new(&arena, layout(128 * KIB, 8), 2).or_else(|| Block::new(&arena, layout(16 * KIB, 8), 2))?;
+        if block.inside(&arena) {
+            Some(block)
+        } else {
+            block.free(&arena);
+            None
+        }
+    })
+    .collect();
+    let mut block = Block::new(&arena, layout(limit, 8), 1).expect("the system has it");
+    assert!(!block.inside(&arena));
+    for size in [limit / 2, 20 * KIB, 20 * KIB - 1] {
+        assert!(block.resize(&arena, size), "to {size}");
+        assert_eq!(arena.info().system, size);
+    }
+    held.into_iter().chain([block]).for_each(|block| block.free(&arena));
+    assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
 }

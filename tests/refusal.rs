@@ -173,3 +173,24 @@ fn realloc_without_mremap() {
         });
     });
 }
+
+/// Where every call is refused that `realloc` could make, the block stays, and nothing is taken for lost.
+#[test]
+fn realloc_without_any_memory_call() {
+    common::in_child("realloc_without_any_memory_call", || {
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            in_fork(|| {
+                let arena = Arena::with_config(Config::new(64 * MIB).huge_pages(HugePages::Never));
+                Block::new(&arena, layout(24 * MIB, 8), 1).expect("memory").free(&arena);
+                arena.trim(); // the space is committed now, and no page of it is there
+                let mut block = Block::new(&arena, layout(2 * MIB, 8), 2).expect("memory");
+                let beside = Block::new(&arena, layout(2 * MIB, 8), 4).expect("memory");
+                refuse(&[ALL, &[libc::SYS_msync]].concat(), errno);
+                block.resize(&arena, 5 * MIB); // refused or not: `resize` checks the contents
+                block.free(&arena);
+                beside.free(&arena);
+                common::verify(&arena);
+            });
+        }
+    });
+}

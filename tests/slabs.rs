@@ -2,7 +2,7 @@
 
 mod common;
 
-use arenal::Arena;
+use arenal::{Arena, Config};
 use common::{MIB, bounded, layout, panic_message};
 
 #[test]
@@ -23,6 +23,28 @@ fn each_slab_gives_its_chunk() {
         }
         assert_eq!(arena.info().allocated, 0);
         common::verify(&arena);
+    }
+}
+
+/// Of the last slab of a divided arena only the lower sizes are its own; the chunk is there all the same.
+#[test]
+fn so_does_the_last_slab_below_the_system() {
+    let capacity = 16 * MIB;
+    for above in [1, 100, 300, 1000, 100_000, 133_120, 140_000, 300_000, MIB, MIB + 1, 15 * MIB] {
+        let arena = Arena::with_config(Config::new(capacity).system_above(above));
+        let last = arena.slabs().last().expect("slabs");
+        assert_eq!(arena.slab_for(layout(above, 1)), Some(last));
+        let ptr = arena.allocate_slab(last).expect("memory");
+        assert!(arena.contains(ptr.as_ptr()), "the slab of {last} below {above}");
+        // SAFETY: live, of `last` bytes, freed once.
+        unsafe {
+            assert_eq!(arena.usable_size(ptr), last);
+            ptr.write_bytes(0xEE, last);
+            arena.deallocate(ptr, layout(last, 8));
+        }
+        assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
+        let text = panic_message(|| arena.allocate_slab(last + 8));
+        assert!(text.contains("slab"), "{text:?}");
     }
 }
 

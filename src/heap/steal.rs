@@ -118,10 +118,12 @@ fn foreign(shared: &Shared, head: usize) -> bool {
     count_foreign(shared, head).is_some_and(|listed| listed.count > 0 && listed.end != chunk::OWED)
 }
 
-/// Walks a list of other heaps' chunks.
+/// Walks a list of other heaps' chunks, which its owner may be changing: what a popped chunk holds is no link. Only
+/// memory that pools have, or had, can be read.
 pub(crate) fn count_foreign(shared: &Shared, head: usize) -> Option<Listed> {
-    let (base, capacity) = (shared.map().base() as usize, shared.map().capacity());
-    chunk::survey(head, LONGEST, |at| at.wrapping_sub(base) < capacity && at.is_multiple_of(8))
+    let map = shared.map();
+    let in_pool = |at| map.unit_of(at).is_some_and(|unit| map.pool_of(map.tag(unit)).is_some());
+    chunk::survey(head, LONGEST, |at| in_pool(at) && at.is_multiple_of(8))
 }
 
 /// Ends what a thief left unfinished with a slab's lists: appends what is owed if the list says so. By the owner, or

@@ -62,8 +62,11 @@ pub(crate) unsafe fn commit(start: *mut u8, bytes: usize) -> bool {
 /// The range is committed and nobody needs its contents.
 pub(crate) unsafe fn decommit(start: *mut u8, bytes: usize) -> bool {
     let _errno = KeepErrno::new();
-    // SAFETY: the caller gives up the contents; the range stays mapped.
-    unsafe { libc::madvise(start.cast(), bytes, libc::MADV_DONTNEED) == 0 }
+    // The second is for memory that the program has locked, which the first refuses; kernels have it since 5.18.
+    [libc::MADV_DONTNEED, libc::MADV_DONTNEED_LOCKED]
+        .into_iter()
+        // SAFETY: the caller gives up the contents; the range stays mapped.
+        .any(|advice| unsafe { libc::madvise(start.cast(), bytes, advice) == 0 })
 }
 
 /// Says of each OS page whether memory backs it, in the lowest bit of its byte; of one that was swapped out: no.
@@ -102,13 +105,15 @@ pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> boo
         return true;
     }
     // Kernels before 6.17 refuse a source of several mappings only after they have unmapped the target. This call does
-    // nothing to anonymous memory but to notice a hole. Past the C library's wrapper, which is a cancellation point.
+    // nothing to anonymous memory but to notice a hole. Past the C library's wrapper, which is a cancellation point. A
+    // kernel that refuses this, too, has most likely refused the move before it did anything.
     // SAFETY: the caller owns the target; mapping it anew replaces what is left of it, contents not being needed.
     unsafe {
         if libc::syscall(libc::SYS_msync, to, bytes, libc::MS_ASYNC) != 0 {
+            let hole = *libc::__errno_location() == libc::ENOMEM;
             let rights = libc::PROT_READ | libc::PROT_WRITE;
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-            if libc::mmap(to.cast(), bytes, rights, flags, -1, 0) == libc::MAP_FAILED {
+            if libc::mmap(to.cast(), bytes, rights, flags, -1, 0) == libc::MAP_FAILED && hole {
                 crate::fatal::fatal(format_args!(
                     "the kernel unmapped {bytes} bytes at {to:p} and does not map them again"
                 ));

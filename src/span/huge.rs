@@ -77,13 +77,13 @@ impl Huge {
         }
     }
 
-    /// The frontier has moved up over units that the caller just cut: the first unit of a huge page that is now backed by
+    /// The frontier has moved up over units that the caller just cut: the first huge page that begins among them is backed by
     /// memory. What read as zero still does.
-    pub(crate) fn reach(&mut self, map: &Map, old: usize, new: usize) -> Option<usize> {
-        let Huge::Auto(trial) = self else { return None };
+    pub(crate) fn reach(&mut self, map: &Map, old: usize, new: usize) {
+        let Huge::Auto(trial) = self else { return };
         let page = trial.next.max(old.next_multiple_of(HUGE));
         if page >= new || page + HUGE > trial.asked {
-            return None;
+            return;
         }
         // Of a span that is larger than a page, only the first: its user may not need all of it.
         trial.next = new.next_multiple_of(HUGE);
@@ -92,7 +92,6 @@ impl Huge {
         // who has the space's lock, has handed out nothing yet.
         unsafe { map.address(page).write_volatile(0) };
         trial.judge(map, page + HUGE, os::processor_time().saturating_sub(before));
-        Some(page)
     }
 }
 

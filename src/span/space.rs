@@ -87,9 +87,7 @@ impl Space {
             },
         };
         let span = self.hand_out(map, unit, units);
-        if let Some(page) = self.huge.reach(map, old, self.frontier) {
-            self.dirty += map.set_dirty(page, HUGE).0;
-        }
+        self.huge.reach(map, old, self.frontier);
         Some(span)
     }
 
@@ -160,9 +158,16 @@ impl Space {
 
     /// Forgets every span and gives all memory back. Units the kernel refuses to take back stay dirty.
     pub(crate) fn reset(&mut self, map: &Map) {
-        for unit in 0..self.frontier {
+        self.each(map, |unit, tag, units| {
             map.set_tag(unit, tag::INSIDE);
-        }
+            // The others of a large span have no tag, and perhaps no memory for one.
+            if tag != tag::LARGE {
+                map.set_tag(unit + units - 1, tag::INSIDE);
+            }
+            if map.pool_of(tag).is_some() {
+                (unit..unit + units).for_each(|unit| map.set_tag(unit, tag::INSIDE));
+            }
+        });
         self.bins = Bins::EMPTY;
         self.frontier = 0;
         self.taken = 0;
