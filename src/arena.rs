@@ -217,12 +217,6 @@ impl Drop for Arena {
         // of `Drop` none uses it.
         unsafe {
             registry::leave(shared.as_ref());
-            shared.as_ref().bury_dead();
-            for slot in shared.as_ref().heaps() {
-                if let Some(local) = slot.local() {
-                    local.detach();
-                }
-            }
             Shared::unmap(shared);
         }
     }

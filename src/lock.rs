@@ -10,6 +10,8 @@
 //! | 2     | held, and somebody may be asleep|
 
 use crate::os;
+#[cfg(not(loom))]
+use crate::sync::AtomicUsize;
 use crate::sync::{AtomicU32, Ordering, spin};
 
 const FREE: u32 = 0;
@@ -22,8 +24,42 @@ const SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 60 };
 #[repr(transparent)]
 pub(crate) struct Lock(AtomicU32);
 
-/// Holds a [`Lock`] until dropped.
-pub(crate) struct Guard<'a>(&'a Lock);
+/// Holds a [`Lock`] until dropped; `None`: until the fork is over, see [`Fork`].
+pub(crate) struct Guard<'a>(Option<&'a Lock>);
+
+/// The thread that forks holds all locks from before the fork until after it. Meanwhile other fork handlers of the program
+/// may run in it, and may allocate: what it locks then is locked already, for it alone.
+pub(crate) struct Fork;
+
+/// Mark of the thread that forks; 0: none does.
+#[cfg(not(loom))]
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+impl Fork {
+    /// The calling thread has all locks by [`Lock::lock_for_fork`].
+    #[cfg(not(loom))]
+    pub(crate) fn begin() {
+        // Relaxed, here and below: only the thread itself, and its copy in the child, will find its mark.
+        FORKS.store(os::thread_mark(), Ordering::Relaxed);
+    }
+
+    /// Before the first of them is unlocked.
+    #[cfg(not(loom))]
+    pub(crate) fn end() {
+        FORKS.store(0, Ordering::Relaxed);
+    }
+
+    #[cfg(not(loom))]
+    fn is_callers() -> bool {
+        let forks = FORKS.load(Ordering::Relaxed);
+        forks != 0 && forks == os::thread_mark()
+    }
+
+    #[cfg(loom)]
+    fn is_callers() -> bool {
+        false
+    }
+}
 
 impl Lock {
     #[cfg(not(loom))]
@@ -39,16 +75,14 @@ impl Lock {
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_> {
         // Acquire: sees all that the last holder wrote.
-        if self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
-            self.lock_slow();
-        }
-        Guard(self)
+        let free = self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        Guard(if free || self.lock_slow() { Some(self) } else { None })
     }
 
     /// Takes the lock if that needs no waiting.
     pub(crate) fn try_lock(&self) -> Option<Guard<'_>> {
         // Acquire: as in `lock`.
-        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| Guard(self))
+        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).ok().map(|_| Guard(Some(self)))
     }
 
     /// Takes the lock for a fork: released by [`Lock::unlock_after_fork`] in the parent and the child.
@@ -57,34 +91,40 @@ impl Lock {
     }
 
     pub(crate) fn unlock_after_fork(&self) {
-        drop(Guard(self));
+        drop(Guard(Some(self)));
     }
 
+    /// `false`: it is the calling thread's already, for a fork.
     #[cold]
     #[inline(never)]
-    fn lock_slow(&self) {
+    fn lock_slow(&self) -> bool {
+        if Fork::is_callers() {
+            return false;
+        }
         for _ in 0..SPINS {
             spin();
             // Acquire: as in `lock`.
             if self.0.load(Ordering::Relaxed) == FREE
                 && self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
             {
-                return;
+                return true;
             }
         }
         // Acquire: as in `lock`. AWAITED, because others may sleep on the word beside us.
         while self.0.swap(AWAITED, Ordering::Acquire) != FREE {
             os::futex_wait(&self.0, AWAITED);
         }
+        true
     }
 }
 
 impl Drop for Guard<'_> {
     #[inline]
     fn drop(&mut self) {
+        let Some(Lock(word)) = self.0 else { return };
         // Release: publishes what was written under the lock.
-        if self.0.0.swap(FREE, Ordering::Release) == AWAITED {
-            os::futex_wake_one(&self.0.0);
+        if word.swap(FREE, Ordering::Release) == AWAITED {
+            os::futex_wake_one(word);
         }
     }
 }

@@ -194,3 +194,50 @@ fn a_local_arena_is_copied() {
         assert_eq!(arena.info().allocated, 0);
     });
 }
+
+/// Allocates much more than it frees, and checks it all.
+fn many_blocks(seed: u64) {
+    let mut rng = Rng::new(seed);
+    let mut blocks: Vec<Block> = Vec::new();
+    for _ in 0..common::scaled(200_000) {
+        blocks.push(Block::new(&ARENA, layout(64, 8), rng.word()).expect("memory"));
+        if rng.below(7) == 0 {
+            blocks.swap_remove(rng.below(blocks.len())).free(&ARENA);
+        }
+    }
+    blocks.into_iter().for_each(|block| block.free(&ARENA));
+}
+
+/// A child of the system call `clone` alone, as container runtimes make them: no fork handler has run, and the kernel knows
+/// its thread by a new number.
+#[test]
+fn a_child_of_clone_alone() {
+    common::in_child("a_child_of_clone_alone", || {
+        // In a process with one thread, as the call's manual demands.
+        in_fork(|| {
+            let before = Block::new(&ARENA, layout(64, 8), 1).expect("memory");
+            // SAFETY: with no flag but the signal this is a fork.
+            let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD as usize, 0, 0, 0, 0) } as libc::pid_t;
+            if pid == 0 {
+                common::watchdog(60);
+                let lived = std::panic::catch_unwind(|| {
+                    // Looks for heaps of dead threads, and another thread would get what it found.
+                    let _ = ARENA.info();
+                    std::thread::scope(|scope| {
+                        let other = scope.spawn(|| many_blocks(2));
+                        many_blocks(1);
+                        other.join().expect("all intact");
+                    });
+                    before.check();
+                });
+                // SAFETY: ends this process, and runs nothing of the parent's.
+                unsafe { libc::_exit(lived.is_err() as i32) };
+            }
+            let mut status = 0;
+            // SAFETY: the status is writable.
+            assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+            assert_eq!(status, 0, "wait status of the child");
+            before.free(&ARENA);
+        });
+    });
+}

@@ -299,3 +299,52 @@ fn one_trim_finds_everything() {
     assert_eq!(arena.info().heap, 0, "empty pools of another heap were left");
     owner.end();
 }
+
+/// A thread allocates, others free all of it, and it sleeps: its lists are empty, and yet no chunk of its pools is in use.
+fn all_freed_by_others(capacity: usize, wanted: impl Fn(usize) -> usize + Send + 'static) {
+    let arena = Arc::new(bounded(capacity));
+    let owner = Worker::new(&arena);
+    for round in 0..2 {
+        let (sender, receiver) = channel();
+        let wanted = &wanted;
+        let counts: Vec<(usize, usize)> =
+            arena.slabs().filter(|&slab| slab <= 128 * KIB).map(|slab| (slab, wanted(slab))).collect();
+        owner.run(move |arena| {
+            for (slab, count) in counts {
+                // As many as there are. Hardened, a chunk has a few bytes behind the block.
+                let blocks = (0..count).map_while(|_| Block::new(arena, layout(slab - 1, 1), 0));
+                sender.send(blocks.collect::<Vec<_>>()).expect("the test waits");
+            }
+        });
+        receiver.iter().flatten().for_each(|block| block.free(&arena));
+        assert_eq!(arena.info().allocated, 0);
+        let most = capacity / 10 * 9;
+        let whole = Block::new(&arena, layout(most, 8), 2);
+        whole.unwrap_or_else(|| panic!("round {round}: no {most} bytes though nothing is used: {arena}")).free(&arena);
+        arena.trim();
+        assert_eq!(arena.info().heap, 0, "round {round}: {:?}", arena.utilization().collect::<Vec<_>>());
+    }
+    owner.end();
+    common::verify(&arena);
+}
+
+#[test]
+fn one_chunk_of_each_slab_freed_by_others() {
+    all_freed_by_others(4 * MIB, |slab| (slab >= 4 * KIB) as usize);
+}
+
+#[test]
+fn twenty_chunks_of_each_slab_freed_by_others() {
+    all_freed_by_others(64 * MIB, |_| 20);
+}
+
+#[test]
+fn a_page_of_each_slab_freed_by_others() {
+    all_freed_by_others(4 * MIB, |slab| 4 * KIB / slab);
+    all_freed_by_others(4 * MIB, |slab| (4 * KIB / slab).saturating_sub(1));
+}
+
+#[test]
+fn many_chunks_of_one_slab_freed_by_others() {
+    all_freed_by_others(4 * MIB, |slab| if slab == 64 { 20_000 } else { 0 });
+}

@@ -286,7 +286,9 @@ fn figures_of_working_threads_are_safe_to_ask_for() {
         let (passes_on, third) = sync_channel(4);
         scope.spawn(|| {
             let sender = sender;
-            while !stop.load(Ordering::Relaxed) && sender.send(take(100)).is_ok() {}
+            while !stop.load(Ordering::Relaxed) {
+                sender.send(take(100)).expect("somebody frees them");
+            }
         });
         scope.spawn(|| {
             let passes_on = passes_on;

@@ -1,11 +1,12 @@
 //! An arena in a shared object that is loaded while the program runs, next to threads from before and after.
 
+mod common;
 #[path = "programs/mod.rs"]
 mod programs;
 
 use std::ffi::{CStr, CString, c_void};
 use std::os::unix::ffi::OsStrExt;
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 /// The object's vector of vectors, of which this program knows only the address.
@@ -16,10 +17,14 @@ unsafe impl Send for Blocks {}
 
 #[derive(Clone, Copy)]
 struct Plugin {
+    object: *mut c_void,
     filled: extern "C" fn(usize) -> *mut c_void,
     intact: extern "C" fn(*mut c_void) -> bool,
     sum: extern "C" fn(usize) -> f64,
 }
+
+// SAFETY: the system's calls take the object from any thread.
+unsafe impl Send for Plugin {}
 
 impl Plugin {
     fn load() -> Plugin {
@@ -36,11 +41,18 @@ impl Plugin {
                 found
             };
             Plugin {
+                object,
                 filled: std::mem::transmute::<*mut c_void, extern "C" fn(usize) -> *mut c_void>(symbol(c"filled")),
                 intact: std::mem::transmute::<*mut c_void, extern "C" fn(*mut c_void) -> bool>(symbol(c"intact")),
                 sum: std::mem::transmute::<*mut c_void, extern "C" fn(usize) -> f64>(symbol(c"sum")),
             }
         }
+    }
+
+    /// Nothing of the object is used afterwards.
+    fn unload(self) {
+        // SAFETY: loaded by `load`, and unloaded once.
+        assert_eq!(unsafe { libc::dlclose(self.object) }, 0);
     }
 
     fn filled(self, count: usize) -> Blocks {
@@ -75,4 +87,30 @@ fn loaded_late() {
     });
     let (before, after) = (before.join().unwrap(), after.join().unwrap());
     assert!((plugin.intact)(before.0) && (plugin.intact)(after.0));
+}
+
+/// Threads that used the arena end, and the process forks, when the object is gone. In a process that loads it once.
+#[test]
+fn unloaded_early() {
+    common::in_child("unloaded_early", || {
+        let plugin = Plugin::load();
+        let barrier = Arc::new(Barrier::new(3));
+        let threads = [(); 2].map(|()| {
+            let barrier = Arc::clone(&barrier);
+            thread::spawn(move || {
+                // A whole struct moves, not its pointer.
+                let plugin: Plugin = plugin;
+                assert!((plugin.intact)(plugin.filled(1000).0));
+                barrier.wait(); // used
+                barrier.wait(); // unloaded
+            })
+        });
+        barrier.wait();
+        plugin.unload();
+        let there = std::fs::read_to_string("/proc/self/maps").expect("Linux").contains("libplugin");
+        assert!(!there, "the object stays, and the test shows nothing");
+        barrier.wait();
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        common::in_fork(|| ());
+    });
 }

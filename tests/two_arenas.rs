@@ -2,8 +2,11 @@
 
 mod common;
 
+use std::alloc::GlobalAlloc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use arenal::Arena;
 use common::{Block, Chain, KIB, MIB, Rng, bounded, layout};
@@ -228,6 +231,43 @@ fn dropped_while_threads_exit() {
         block.free(&fresh);
         common::verify(&fresh);
     }
+}
+
+/// The same for the arena whose lists the threads keep in their own storage, which ends with them: detached threads, with
+/// stacks that are unmapped at once. A process has one such arena.
+#[test]
+fn the_primary_arena_is_dropped_while_threads_exit() {
+    const THREADS: usize = 100;
+    static READY: AtomicUsize = AtomicUsize::new(0);
+    static GO: AtomicBool = AtomicBool::new(false);
+    common::in_child("the_primary_arena_is_dropped_while_threads_exit", || {
+        for round in 0..common::scaled(100) {
+            common::in_fork(|| {
+                let arena = Box::into_raw(Box::new(Arena::new(MIB << 10)));
+                // SAFETY: the arena lives until the threads use it no more.
+                let shared: &'static Arena = unsafe { &*arena };
+                for _ in 0..THREADS {
+                    let use_and_exit = move || {
+                        // SAFETY: the layout is not empty; freed once.
+                        unsafe { shared.dealloc(shared.alloc(layout(64, 8)), layout(64, 8)) };
+                        READY.fetch_add(1, Ordering::SeqCst);
+                        while !GO.load(Ordering::Acquire) {
+                            std::thread::sleep(Duration::from_micros(50));
+                        }
+                    };
+                    drop(std::thread::Builder::new().stack_size(64 * MIB).spawn(use_and_exit).expect("a thread"));
+                }
+                while READY.load(Ordering::SeqCst) < THREADS {
+                    std::thread::yield_now();
+                }
+                GO.store(true, Ordering::Release);
+                std::thread::sleep(Duration::from_micros(40 + round as u64 * 37 % 400));
+                // SAFETY: made above, dropped once, and used by nobody any more.
+                drop(unsafe { Box::from_raw(arena) });
+                std::thread::sleep(Duration::from_millis(20));
+            });
+        }
+    });
 }
 
 /// Threads make, use, share and drop arenas of their own all at once.

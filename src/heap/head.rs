@@ -6,6 +6,9 @@ use core::cell::Cell;
 use crate::slab::mark::{END, FLOOR, GONE, OWED};
 use crate::sync::{AtomicUsize, Ordering};
 
+/// Added to a head that is noted: 0 is no note.
+const NOTE: usize = 1;
+
 /// First chunk of a list; a value below [`FLOOR`] if there is none.
 #[repr(transparent)]
 pub(crate) struct Head(AtomicUsize);
@@ -40,23 +43,20 @@ impl Head {
         head
     }
 
-    /// By a thief: swaps the head for the mark and notes what it was.
+    /// By a thief: swaps the head for the mark and notes what it was, be it the usual end.
     pub(crate) fn mark(&self, owed: &Cell<usize>) -> bool {
         let first = self.get();
-        if first < FLOOR || !self.swap(first, OWED) {
+        if (first < FLOOR && first != END) || !self.swap(first, OWED) {
             return false;
         }
-        owed.set(first);
+        owed.set(first + NOTE);
         true
     }
 
     /// By a thief: the list behind the mark, if the owner slept after it was set, the mark still stands, and the list is
     /// `worth` taking. Else the list is put back, or left to the owner to settle.
     pub(crate) fn confirm(&self, owed: &Cell<usize>, asleep: bool, worth: impl Fn(usize) -> bool) -> Option<usize> {
-        let first = owed.get();
-        if first == 0 {
-            return None;
-        }
+        let first = owed.get().checked_sub(NOTE)?;
         // A push that begins after the owner slept may find either end mark; nothing is missing from its list.
         if asleep && self.get() == OWED && worth(first) && self.swap(OWED, GONE) {
             owed.set(0);
@@ -75,10 +75,7 @@ impl Head {
         last: impl Fn(usize) -> (usize, usize),
         link: impl Fn(usize, usize),
     ) {
-        let missing = owed.replace(0);
-        if missing == 0 {
-            return;
-        }
+        let Some(missing) = owed.replace(0).checked_sub(NOTE) else { return };
         let first = self.get();
         if first < FLOOR {
             // END: the list went on in the owner's hands, what was owed is used up.
@@ -116,8 +113,11 @@ mod models {
         /// The heap's lock, and what it protects.
         lock: Lock,
         owed: Cell<usize>,
+        /// A chunk beside the list: the owner's to take without the lock when that has ended.
+        beside: UnsafeCell<Option<usize>>,
     }
-    // SAFETY: `owed` is reached under the lock, as in the shipped code, and chunks by who holds them, as the models check.
+    // SAFETY: `owed` is reached under the lock, as in the shipped code; chunks, and what lies beside the list, by who holds
+    // them, as the models check.
     unsafe impl Sync for Thread {}
     // SAFETY: as above.
     unsafe impl Send for Thread {}
@@ -176,6 +176,12 @@ mod models {
             None
         }
 
+        /// By the owner without the lock, or by a thief who has the list.
+        fn take_beside(&self) -> Option<usize> {
+            // SAFETY: the caller has the list.
+            self.beside.with_mut(|word| unsafe { (*word).take() })
+        }
+
         fn push(&self, chunk: usize) {
             self.touch(chunk);
             self.link(chunk, self.head.get());
@@ -185,15 +191,16 @@ mod models {
 
     /// While the owner works and falls asleep, or does not, a thief tries to take its list: afterwards every chunk is
     /// in exactly one place.
-    fn steal(name: &str, work: fn(&Thread, &mut [u32; CHUNKS])) {
+    fn steal(name: &str, listed: bool, work: fn(&Thread, &mut [u32; CHUNKS])) {
         explored(name, move || {
             let thread = Arc::new(Thread {
-                head: Head(AtomicUsize::new(FLOOR)),
+                head: Head(AtomicUsize::new(if listed { FLOOR } else { END })),
                 links: [FLOOR + 1, END, END].map(AtomicUsize::new),
                 plain: [(); CHUNKS].map(|()| UnsafeCell::new(0)),
                 asleep: AtomicBool::new(false),
                 lock: Lock::new(),
                 owed: Cell::new(0),
+                beside: UnsafeCell::new(if listed { None } else { Some(FLOOR) }),
             });
             let owner = Arc::clone(&thread);
             let owner = loom::thread::spawn(move || {
@@ -206,24 +213,29 @@ mod models {
                 work(&owner, &mut held);
                 held
             });
-            let stolen = {
+            let (stolen, beside) = {
                 let _held = thread.lock.lock();
                 let marked = thread.head.mark(&thread.owed);
                 let asleep = thread.asleep.fetch_or(false, Ordering::AcqRel);
-                if marked { thread.head.confirm(&thread.owed, asleep, |_| true) } else { None }
+                let stolen = if marked { thread.head.confirm(&thread.owed, asleep, |_| true) } else { None };
+                (stolen, stolen.and_then(|_| thread.take_beside()))
             };
             let mut seen = owner.join().unwrap();
             thread.count(stolen.unwrap_or(END), &mut seen);
             thread.settle();
             thread.count(thread.head.get(), &mut seen);
-            assert_eq!(seen[..2], [1, 1]);
+            for chunk in beside.into_iter().chain(thread.take_beside()) {
+                seen[chunk - FLOOR] += 1;
+            }
+            assert_eq!(seen[0], 1);
+            assert_eq!(seen[1], listed as u32);
             assert!(seen[2] <= 1);
         });
     }
 
     #[test]
     fn a_popper_is_robbed() {
-        steal("loom_head_pop", |thread, held| {
+        steal("loom_head_pop", true, |thread, held| {
             if let Some(chunk) = thread.pop() {
                 held[chunk - FLOOR] += 1;
             }
@@ -232,13 +244,28 @@ mod models {
 
     #[test]
     fn a_pusher_is_robbed() {
-        steal("loom_head_push", |thread, held| {
+        steal("loom_head_push", true, |thread, held| {
             if held[2] == 0 {
                 held[2] = 1;
                 thread.push(FLOOR + 2);
                 held[2] = 2;
             } else {
                 held[2] = 0;
+            }
+        });
+    }
+
+    /// What lies beside an ended list is taken by the owner without the lock, or by the thief.
+    #[test]
+    fn a_refiller_is_robbed() {
+        steal("loom_head_refill", false, |thread, held| {
+            if thread.head.get() == END
+                && let Some(chunk) = thread.take_beside()
+            {
+                thread.push(chunk);
+            }
+            if let Some(chunk) = thread.pop() {
+                held[chunk - FLOOR] += 1;
             }
         });
     }

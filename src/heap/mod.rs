@@ -33,6 +33,7 @@ pub(crate) mod large;
 pub(crate) mod local;
 #[cfg(not(loom))]
 pub(crate) mod outbox;
+mod owner;
 #[cfg(not(loom))]
 pub(crate) mod recover;
 #[cfg(not(loom))]

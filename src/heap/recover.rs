@@ -39,8 +39,8 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
                 slot.hear(shared);
             }
             Some(local) => {
-                steal::unused(shared, slot, local);
                 hear_for(shared, slot);
+                steal::unused(shared, slot, local);
             }
             None => slot.hear(shared),
         }
@@ -71,7 +71,8 @@ pub(crate) fn retire_empty(shared: &Shared, slot: &Slot) {
     }
 }
 
-/// Reads a heap's inbox while its owner may be freeing: only empty pools may be touched, the others are put back.
+/// Reads a heap's inbox while its owner may be freeing: only empty pools may be touched, the others are put back. A
+/// current pool's owner looks for what came back when its list has ended, announced or not.
 fn hear_for(shared: &Shared, slot: &Slot) {
     let map = shared.map();
     let link = |unit: usize| Pool::at(map, unit).inbox_next();
@@ -80,7 +81,9 @@ fn hear_for(shared: &Shared, slot: &Slot) {
         if slot.passes_on(shared, unit) {
             continue;
         }
-        if pool.standing() != Standing::Current && pool.is_empty() {
+        if pool.standing() == Standing::Current {
+            pool.remote().heard();
+        } else if pool.is_empty() {
             pool.remote().heard();
             slot.retire(shared, unit, false);
         } else {

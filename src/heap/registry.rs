@@ -4,7 +4,7 @@ use core::ptr::NonNull;
 
 use super::shared::Shared;
 use super::thread;
-use crate::lock::Lock;
+use crate::lock::{Fork, Lock};
 use crate::os;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
@@ -44,9 +44,16 @@ pub(crate) fn enter(
     Some(made)
 }
 
-/// Takes an arena from the registry; no thread will find it there afterwards.
+/// Takes an arena from the registry and from its threads; none will find it afterwards. Under the lock, for a thread that
+/// ends must either find its arena here, or itself free of it: its lists of the primary one end with it.
 pub(crate) fn leave(shared: &Shared) {
     let _held = LOCK.lock();
+    shared.bury_dead();
+    for slot in shared.heaps() {
+        if let Some(local) = slot.local() {
+            local.detach();
+        }
+    }
     // Each execution of a model has threads of its own, and may have a primary arena again.
     #[cfg(shuttle)]
     HAS_PRIMARY.store(false, Ordering::Relaxed);
@@ -91,10 +98,14 @@ fn each(mut visit: impl FnMut(&Shared)) {
 
 extern "C" fn before_fork() {
     LOCK.lock_for_fork();
+    // In the child nobody could tell them from those that the fork leaves behind, whose storage is there.
+    each(Shared::bury_dead);
     each(Shared::lock_for_fork);
+    Fork::begin();
 }
 
 extern "C" fn after_fork_in_parent() {
+    Fork::end();
     each(Shared::unlock_after_fork);
     LOCK.unlock_after_fork();
 }
@@ -102,12 +113,13 @@ extern "C" fn after_fork_in_parent() {
 /// The other threads do not exist in the child. None was on a slow path, for their heaps were locked; what one of them
 /// was doing on a fast path leaks at most the chunk it was freeing.
 extern "C" fn after_fork_in_child() {
+    Fork::end();
     each(Shared::unlock_after_fork);
     LOCK.unlock_after_fork();
     with_arenas(|shared| {
         for slot in shared.heaps() {
             if thread::owns(shared, slot) {
-                slot.thread.set(os::thread_id());
+                slot.owner.enter();
             } else if let Some(local) = slot.local() {
                 thread::depart(shared, local);
             }

@@ -11,6 +11,7 @@ use core::cell::Cell;
 use super::inbox::Inbox;
 use super::local::Local;
 use super::outbox::send_home;
+use super::owner::Owner;
 use super::shared::Shared;
 use super::steal::{self, Owed};
 use crate::class::{CLASSES, Class, UNIT};
@@ -107,8 +108,7 @@ pub(crate) struct Slot {
     number: Cell32,
     /// Next in the arena's list of free or departed slots; under the slots lock.
     pub(crate) link: Cell32,
-    /// Kernel's number of the owning thread.
-    pub(crate) thread: Cell32,
+    pub(crate) owner: Owner,
     /// Address of the owner's [`Local`]; 0: nobody's.
     local: CellUsize,
     /// Emptied pools kept for the owner's next need, as unit + 1.
@@ -359,7 +359,7 @@ impl Slot {
     /// last round of its key destructors. Its lists went with its storage, and the chunks in them are lost. The heap is
     /// locked; returns whether it was taken.
     pub(crate) fn bury(&self, shared: &Shared) -> bool {
-        if self.local.get() == 0 || !crate::os::thread_is_gone(self.thread.get()) {
+        if self.local.get() == 0 || !self.owner.is_gone() {
             return false;
         }
         self.set_local(None);

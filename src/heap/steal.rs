@@ -1,15 +1,16 @@
 //! Taking an idle thread's lists at no cost to the thread's fast path.
 //!
-//! A thread that went idle may hold, for each slab it touched, a pool none of whose chunks is in use: all are in the
-//! thread's list. It may also hold other heaps' chunks, borrowed or gathered. The lists are the thread's alone, popped
+//! A thread that went idle may hold, for each slab it touched, a pool none of whose chunks is in use: they are in the
+//! thread's list, or others returned them. It may also hold other heaps' chunks, borrowed or gathered. The lists are the thread's alone, popped
 //! and pushed with plain loads and stores, so that another thread must not simply take them. Under the heap's lock,
 //! which keeps the owner out of its slow paths:
 //!
 //! 1. The list is looked at: is it worth taking? A glance, to be confirmed.
 //! 2. Its head is swapped for the end mark `OWED`, and the old head noted in `owed`. The owner, should it run, finds
 //!    an empty list.
-//! 3. The kernel is asked whether the owner sleeps in a system call. If so it is not between the load and the store of
-//!    a pop or push, and no store of its is under way. If the head then still is the mark, the list is ours.
+//! 3. The kernel is asked whether the owner sleeps in a system call of its own (`os::asleep`). If so it is not between the load and the store of
+//!    a pop or push, nor about to refill an ended list, and no store of its is under way. If the head then still is the
+//!    mark, the list is ours.
 //! 4. A pool's list is counted again, now that nobody changes it: only if it is whole is the pool given away.
 //!
 //! Whatever else happens, the owner can tell at its next slow path: its list ends in `OWED` exactly if what was taken
@@ -57,14 +58,14 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
                 continue;
             }
             // Running threads are left alone.
-            if !marked && !os::sleeps_in_syscall(slot.thread.get()) {
+            if !marked && !os::seems_asleep(slot.owner.thread()) {
                 return;
             }
             marked |= head.mark(owed);
         }
     }
     if marked {
-        let asleep = os::sleeps_in_syscall(slot.thread.get());
+        let asleep = os::is_asleep(slot.owner.thread());
         for class in Class::all() {
             let (chunks, owed) = (local.chunks(class), slot.owed(class));
             if let Some(first) = chunks.outbox.confirm(&owed.outbox, asleep, |first| foreign(shared, first)) {
@@ -97,7 +98,8 @@ fn dispose(shared: &Shared, slot: &Slot, chunks: &Chunks, class: Class, first: u
     }
 }
 
-/// Whether the list holds all carved chunks of the class's current pool; or is a borrowed one.
+/// Whether nobody uses a chunk of the class's current pool: all that were carved are in the list, beside it, or returned.
+/// Without such a pool, whether the list is a borrowed one.
 fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool {
     let Some(unit) = slot.slab(class).current() else {
         return foreign(shared, head);
@@ -106,8 +108,7 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     let base = shared.map().address(unit) as usize;
     let returned = pool.remote().count();
     let carved = pool.carved();
-    head >= chunk::FLOOR
-        && !pool.remote().announced()
+    !pool.remote().announced()
         && pool
             .survey(base, head)
             .is_some_and(|listed| listed.count + pool.freed_beside() + returned == carved && listed.end != chunk::OWED)

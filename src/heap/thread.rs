@@ -88,7 +88,7 @@ fn attach(shared: &Shared) -> Option<&Local> {
     let local = unsafe { &*local };
     {
         let _held = slot.lock.lock();
-        slot.thread.set(os::thread_id());
+        slot.owner.enter();
         local.attach(shared.map(), OwnerTag::new(slot.number(), shared.primary()), ptr::from_ref(slot) as usize);
         slot.set_local(Some(local));
     }

@@ -149,6 +149,18 @@ pub(crate) fn thread_id() -> u32 {
     unsafe { libc::syscall(libc::SYS_gettid) as u32 }
 }
 
+/// An address that no other living thread has, and that stays the thread's in the child of a fork.
+pub(crate) fn thread_mark() -> usize {
+    // SAFETY: libc gives every thread its own errno.
+    unsafe { libc::__errno_location() as usize }
+}
+
+/// The kernel's number of the process.
+pub(crate) fn process_id() -> u32 {
+    // SAFETY: a query without preconditions.
+    unsafe { libc::getpid() as u32 }
+}
+
 /// Whether the process has no thread of that number any more.
 pub(crate) fn thread_is_gone(thread: u32) -> bool {
     let _errno = KeepErrno::new();
@@ -156,45 +168,6 @@ pub(crate) fn thread_is_gone(thread: u32) -> bool {
     unsafe {
         libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, 0) != 0 && *libc::__errno_location() == libc::ESRCH
     }
-}
-
-/// Whether the thread is seen asleep inside a system call: then it is at no instruction of ours.
-///
-/// The kernel takes the thread off its processor's queue while it looks, so all its stores are visible on return.
-/// `false` where it runs, is gone, or the kernel does not tell.
-pub(crate) fn sleeps_in_syscall(thread: u32) -> bool {
-    let _errno = KeepErrno::new();
-    let mut path = *b"/proc/self/task/0000000000/syscall\0";
-    // Ten digits with leading zeros are not what the kernel prints, so the number is written left-aligned.
-    let mut digits = [0u8; 10];
-    let mut count = 0;
-    let mut rest = thread;
-    while rest > 0 || count == 0 {
-        digits[count] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        count += 1;
-    }
-    const AT: usize = b"/proc/self/task/".len();
-    for place in 0..count {
-        path[AT + place] = digits[count - 1 - place];
-    }
-    let tail = b"/syscall\0";
-    path[AT + count..AT + count + tail.len()].copy_from_slice(tail);
-    let mut first = [0u8; 1];
-    // Past the C library's wrappers: they are cancellation points, and this thread may hold locks.
-    // SAFETY: `path` ends with a NUL, the buffer holds the byte asked for, and the descriptor is closed here.
-    let read = unsafe {
-        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-        let file = libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags);
-        if file < 0 {
-            return false;
-        }
-        let read = libc::syscall(libc::SYS_read, file, first.as_mut_ptr(), first.len());
-        libc::syscall(libc::SYS_close, file);
-        read
-    };
-    // "running" while it runs, "-1 …" while it is blocked outside a system call (a page fault, say).
-    read == 1 && first[0].is_ascii_digit()
 }
 
 /// Sleeps while the word holds `expected`; may return early.
@@ -221,40 +194,6 @@ pub(crate) fn write_stderr(bytes: &[u8]) {
 pub(crate) fn abort() -> ! {
     // SAFETY: no preconditions.
     unsafe { libc::abort() }
-}
-
-/// What runs `run` at the end of each thread that armed it, after all destructors of thread-locals.
-pub(crate) struct ExitHook(libc::pthread_key_t);
-
-/// The process's hook, made at first use; `run` is the same each time. `None`: the process has no keys left.
-pub(crate) fn exit_hook(run: extern "C" fn(*mut c_void)) -> Option<ExitHook> {
-    static KEY: AtomicU32 = AtomicU32::new(0);
-    // Relaxed: the key is a number, complete in itself.
-    let known = KEY.load(Ordering::Relaxed);
-    if known != 0 {
-        return Some(ExitHook(known - 1));
-    }
-    let mut key = 0;
-    // SAFETY: `key` is writable, and the destructor has the C calling convention.
-    if unsafe { libc::pthread_key_create(&mut key, Some(run)) } != 0 {
-        return None;
-    }
-    match KEY.compare_exchange(0, key + 1, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => Some(ExitHook(key)),
-        Err(other) => {
-            // SAFETY: nobody has seen this key.
-            unsafe { libc::pthread_key_delete(key) };
-            Some(ExitHook(other - 1))
-        }
-    }
-}
-
-impl ExitHook {
-    /// For the calling thread; may allocate. `false`: there is no memory for it.
-    pub(crate) fn arm(self) -> bool {
-        // SAFETY: the key exists; its value only has to be non-null.
-        unsafe { libc::pthread_setspecific(self.0, core::ptr::dangling::<u8>().cast()) == 0 }
-    }
 }
 
 /// Registers fork handlers, once per process.

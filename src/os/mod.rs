@@ -7,6 +7,14 @@
 mod linux;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use linux::*;
+#[cfg(not(any(loom, shuttle)))]
+mod asleep;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use asleep::*;
+#[cfg(not(any(loom, shuttle)))]
+mod exit_hook;
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use exit_hook::*;
 
 #[cfg(all(not(loom), any(debug_assertions, feature = "hardened")))]
 mod linux_guard;

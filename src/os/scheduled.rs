@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use shuttle::rand::Rng;
 
 pub(crate) use super::linux::{
-    KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, processor_time, release, reserve, resident,
-    write_stderr,
+    KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, process_id, processor_time, release,
+    reserve, resident, thread_mark, write_stderr,
 };
 use crate::sync::AtomicU32;
 
@@ -70,8 +70,13 @@ pub(crate) fn thread_is_gone(thread: u32) -> bool {
     states(|states| states.get(thread as usize - 1) == Some(&State::Gone))
 }
 
+/// No thread is interrupted by a signal.
+pub(crate) fn seems_asleep(thread: u32) -> bool {
+    is_asleep(thread)
+}
+
 /// The look takes a while: what it saw may be over when it returns.
-pub(crate) fn sleeps_in_syscall(thread: u32) -> bool {
+pub(crate) fn is_asleep(thread: u32) -> bool {
     let asleep = states(|states| states.get(thread as usize - 1) == Some(&State::Asleep));
     let long = shuttle::rand::thread_rng().gen_range(0..4);
     (0..long).for_each(|_| shuttle::thread::yield_now());

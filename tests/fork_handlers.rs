@@ -1,0 +1,56 @@
+//! Promise: a program's own fork handlers may allocate and free, in whatever order they and the arena's were registered.
+
+mod common;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arenal::Arena;
+use common::{Block, KIB, MIB, in_fork, layout};
+
+static ARENA: Arena = Arena::new(64 * MIB);
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+/// Chunks of slabs that are in use already and of others, and what needs a span.
+unsafe extern "C" fn allocates() {
+    let first = RUNS.fetch_add(1, Ordering::Relaxed);
+    let sizes = [64, 200, 3000, 16 + first * 8, 200 * KIB];
+    let blocks = sizes.map(|size| Block::new(&ARENA, layout(size, 8), size as u64).expect("memory"));
+    blocks.into_iter().for_each(|block| block.free(&ARENA));
+}
+
+#[test]
+fn handlers_registered_before_and_after_the_arenas() {
+    common::in_child("handlers_registered_before_and_after_the_arenas", || {
+        let register = || {
+            // SAFETY: the handlers live as long as the program.
+            let refused = unsafe { libc::pthread_atfork(Some(allocates), Some(allocates), Some(allocates)) };
+            assert_eq!(refused, 0);
+        };
+        register();
+        let block = Block::new(&ARENA, layout(64, 8), 1).expect("memory");
+        register();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let blocks: Vec<Block> =
+                        (0..100).map(|seed| Block::new(&ARENA, layout(100, 8), seed).expect("memory")).collect();
+                    blocks.into_iter().for_each(|block| block.free(&ARENA));
+                }
+            });
+            for _ in 0..20 {
+                in_fork(|| {
+                    block.check();
+                    // SAFETY: no requirements.
+                    unsafe { allocates() };
+                    common::threads(2, |_| Block::new(&ARENA, layout(3000, 8), 2).expect("memory").free(&ARENA));
+                });
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(RUNS.load(Ordering::Relaxed), 20 * 4);
+        block.free(&ARENA);
+        assert_eq!(ARENA.info().allocated, 0);
+        common::verify(&ARENA);
+    });
+}

@@ -1,0 +1,113 @@
+//! Promise: a thread that sleeps in a signal handler, in the midst of an allocation, is not taken for idle.
+
+mod common;
+
+use std::alloc::GlobalAlloc;
+use std::ffi::c_int;
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use arenal::Arena;
+use common::{Chain, KIB, MIB, layout};
+
+static ARENA: Arena = Arena::new(8 * MIB);
+static THREAD: AtomicU32 = AtomicU32::new(0);
+static INSIDE: AtomicU32 = AtomicU32::new(0);
+static LEAVE: AtomicU32 = AtomicU32::new(0);
+static LEFT: AtomicU32 = AtomicU32::new(0);
+
+/// Sleeps until it is told to leave, but not for long: the thread may hold a lock that others wait for.
+fn sleep_in(wait: impl Fn()) {
+    let number = INSIDE.fetch_add(1, Ordering::SeqCst) + 1;
+    for _ in 0..10 {
+        if LEAVE.load(Ordering::SeqCst) < number {
+            wait();
+        }
+    }
+    LEFT.store(number, Ordering::SeqCst);
+}
+
+extern "C" fn polls(_signal: c_int) {
+    // SAFETY: no descriptors.
+    sleep_in(|| _ = unsafe { libc::poll(null_mut(), 0, 1) });
+}
+
+/// Waits with no signal blocked, whatever the handler blocks.
+extern "C" fn polls_with_a_mask(_signal: c_int) {
+    let moment = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    // SAFETY: no descriptors; the mask and the time are valid while the call lasts.
+    sleep_in(|| unsafe {
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        libc::ppoll(null_mut(), 0, &raw const moment, &raw const none);
+    });
+}
+
+/// A thread allocates and frees; signals stop it anywhere in that, while all memory is taken and written to.
+fn a_handler_sleeps(handler: extern "C" fn(c_int), flags: c_int) {
+    // SAFETY: a handler of the type that is asked for, which makes only such calls as handlers may.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = flags;
+        assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, null_mut()), 0);
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // SAFETY: no requirements.
+            THREAD.store(unsafe { libc::gettid() } as u32, Ordering::SeqCst);
+            while !stop.load(Ordering::Relaxed) {
+                // SAFETY: the layout is not empty, and a block is written to in its bounds and freed once.
+                unsafe {
+                    let block = ARENA.alloc(layout(64, 8)).cast::<[u64; 8]>();
+                    if block.is_null() {
+                        continue;
+                    }
+                    block.write_volatile([0x5555; 8]);
+                    assert_eq!(block.read_volatile(), [0x5555; 8], "another has the block, too");
+                    ARENA.dealloc(block.cast(), layout(64, 8));
+                }
+            }
+        });
+        while THREAD.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        for round in 1..=common::scaled(1000) as u32 {
+            // SAFETY: the thread lives, and has a handler for the signal.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), THREAD.load(Ordering::SeqCst), libc::SIGUSR1) };
+            while INSIDE.load(Ordering::SeqCst) < round {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(Duration::from_micros(100));
+            let chains = [MIB, 64 * KIB, KIB, 64].map(|size| Chain::of_layout(&ARENA, layout(size, 8)));
+            LEAVE.store(round, Ordering::SeqCst);
+            // Handlers within handlers would fill the stack.
+            while LEFT.load(Ordering::SeqCst) < round {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(Duration::from_micros(100));
+            chains.into_iter().for_each(|chain| chain.free(&ARENA));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    common::verify(&ARENA);
+}
+
+#[test]
+fn a_handler_that_polls() {
+    common::in_child("a_handler_that_polls", || a_handler_sleeps(polls, 0));
+}
+
+#[test]
+fn a_handler_that_polls_and_may_be_interrupted_by_its_own_signal() {
+    common::in_child("a_handler_that_polls_and_may_be_interrupted_by_its_own_signal", || {
+        a_handler_sleeps(polls, libc::SA_NODEFER)
+    });
+}
+
+#[test]
+fn a_handler_that_polls_with_no_signal_blocked() {
+    common::in_child("a_handler_that_polls_with_no_signal_blocked", || a_handler_sleeps(polls_with_a_mask, 0));
+}
