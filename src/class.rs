@@ -27,9 +27,9 @@ pub(crate) const MAX_ALIGN: usize = 2 << 20;
 /// Chunks from this size on are carved one by one and carry no links until freed.
 pub(crate) const BUMP_FROM: usize = 4096;
 
-const FINE_LIMIT: usize = 1024;
+const FINE_LIMIT: usize = 4096;
 /// Classes up to [`FINE_LIMIT`].
-const FINE_CLASSES: usize = 40;
+const FINE_CLASSES: usize = 56;
 /// Longest pool, in units.
 pub(crate) const MAX_POOL_UNITS: usize = 128;
 
@@ -160,7 +160,7 @@ impl Class {
             // As `ilog2`, which takes more instructions.
             let octave = (below.leading_zeros() ^ (usize::BITS - 1)) as usize;
             // The upper four bits are 8 and the eighth.
-            Some(Class((octave * 8 + (below >> (octave - 3)) - (88 - FINE_CLASSES)) << STEP_SHIFT))
+            Some(Class((octave * 8 + (below >> (octave - 3)) - 48) << STEP_SHIFT))
         } else {
             None
         }
