@@ -198,7 +198,7 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
     if let Some(unit) = inherited.or_else(|| slot.new_pool(shared, class)) {
         return Some(unit);
     }
-    // Full pools rest until an eighth is back; now every chunk counts.
+    // Full pools rest until a part is back; now every chunk counts.
     let unit = slab.full.iter(map).find(|&unit| Pool::at(map, unit).can_give())?;
     slab.full.remove(map, unit);
     Some(unit)

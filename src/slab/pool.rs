@@ -73,6 +73,12 @@ pub(crate) struct Pool {
 
 const _: () = assert!(size_of::<Pool>() == RECORD && core::mem::offset_of!(Pool, remote) == 64);
 
+/// Of so many chunks in all, how many must be back for a full pool to be worth a look: an eighth, 64 at most, but four, or a
+/// quarter of very few: a look costs more than a few chunks do.
+fn wake(capacity: u32) -> u32 {
+    (capacity / 4).min(4).max(capacity / 8).clamp(1, 64)
+}
+
 /// A number that differs from pool to pool (Fibonacci hashing).
 fn mixed(base: usize) -> u32 {
     ((base >> UNIT_SHIFT) as u32).wrapping_mul(0x9e37_79b9) >> 16
@@ -98,7 +104,7 @@ impl Pool {
         self.class.set(class.offset() as u32);
         self.fresh_from.set((stale_units << UNIT_SHIFT) as u32);
         self.remote.reset();
-        self.wake.set((capacity as u32 / 8).clamp(1, 64));
+        self.wake.set(wake(capacity as u32));
         self.last.set(u32::MAX);
     }
 
