@@ -17,7 +17,8 @@ use crate::sync::{AtomicUsize, Ordering};
 ///
 /// Made in `const` context, it takes address space at its first use and memory pool by pool. As a
 /// `#[global_allocator]` it serves a whole program; made locally it is private, independent of all others, and gives
-/// everything back when dropped. It may be moved at any time: what it manages does not move with it.
+/// all its pools back when dropped; blocks that the system allocator has for it must be freed before. It may be moved at
+/// any time: what it manages does not move with it.
 ///
 /// ```
 /// use arenal::Arena;

@@ -60,7 +60,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// An arena of at most `capacity` bytes of pools that serves everything itself and fails when it is full.
+    /// An arena of at most `capacity` bytes of pools that serves everything itself, but alignments above 2 MiB, and fails
+    /// when it is full.
     ///
     /// The range is checked by [`Arena::with_config`](crate::Arena::with_config).
     pub const fn new(capacity: usize) -> Config {
@@ -77,7 +78,7 @@ impl Config {
     /// Layouts of more than `bytes` go to [`std::alloc::System`]: any value up to the capacity; 0 sends everything.
     ///
     /// Unless this is called nothing goes there because of its size, and a request larger than the arena is out of
-    /// memory.
+    /// memory. Alignments above 2 MiB always do.
     pub const fn system_above(self, bytes: usize) -> Config {
         Config { system_above: Some(bytes), closed: false, ..self }
     }

@@ -110,8 +110,8 @@ extern "C" fn after_fork_in_parent() {
     LOCK.unlock_after_fork();
 }
 
-/// The other threads do not exist in the child. None was on a slow path, for their heaps were locked; what one of them
-/// was doing on a fast path leaks at most the chunk it was freeing.
+/// The other threads do not exist in the child. None had its heap's lock; what one of them was doing without it leaks at
+/// most the chunk it was freeing, or the list that it was fetching from its current pool.
 extern "C" fn after_fork_in_child() {
     Fork::end();
     each(Shared::unlock_after_fork);
