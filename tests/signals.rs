@@ -55,7 +55,7 @@ fn a_handler_sleeps(handler: extern "C" fn(c_int), flags: c_int) {
     }
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             // SAFETY: no requirements.
             THREAD.store(unsafe { libc::gettid() } as u32, Ordering::SeqCst);
             while !stop.load(Ordering::Relaxed) {
@@ -71,22 +71,22 @@ fn a_handler_sleeps(handler: extern "C" fn(c_int), flags: c_int) {
                 }
             }
         });
-        while THREAD.load(Ordering::SeqCst) == 0 {
-            std::thread::yield_now();
-        }
+        let until = |reached: &dyn Fn() -> bool| {
+            while !reached() {
+                assert!(!thread.is_finished(), "the thread has found its blocks changed");
+                std::thread::yield_now();
+            }
+        };
+        until(&|| THREAD.load(Ordering::SeqCst) != 0);
         for round in 1..=common::scaled(1000) as u32 {
             // SAFETY: the thread lives, and has a handler for the signal.
             unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), THREAD.load(Ordering::SeqCst), libc::SIGUSR1) };
-            while INSIDE.load(Ordering::SeqCst) < round {
-                std::thread::yield_now();
-            }
+            until(&|| INSIDE.load(Ordering::SeqCst) >= round);
             std::thread::sleep(Duration::from_micros(100));
             let chains = [MIB, 64 * KIB, KIB, 64].map(|size| Chain::of_layout(&ARENA, layout(size, 8)));
             LEAVE.store(round, Ordering::SeqCst);
             // Handlers within handlers would fill the stack.
-            while LEFT.load(Ordering::SeqCst) < round {
-                std::thread::yield_now();
-            }
+            until(&|| LEFT.load(Ordering::SeqCst) >= round);
             std::thread::sleep(Duration::from_micros(100));
             chains.into_iter().for_each(|chain| chain.free(&ARENA));
         }
