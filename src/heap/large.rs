@@ -6,7 +6,6 @@ use super::shared::Shared;
 use crate::class::{UNIT, large_slab};
 use crate::os;
 use crate::span::space::Span;
-use crate::span::tag;
 use crate::span::wipe::wipe;
 
 /// From this many bytes on, moving pages beats copying bytes into memory that is not warm (measured: a 4 KiB fault
@@ -36,13 +35,10 @@ pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool) -
 fn take(shared: &Shared, size: usize, align: usize) -> Option<Span> {
     let units = slab_of(shared.map().capacity(), size)? / UNIT;
     let align = align.div_ceil(UNIT);
-    let span = shared.take(units, align).or_else(|| {
+    shared.take_large(units, align).or_else(|| {
         recover::run(shared, None);
-        shared.take(units, align)
-    })?;
-    shared.map().set_tag(span.unit, tag::LARGE);
-    shared.fill(units);
-    Some(span)
+        shared.take_large(units, align)
+    })
 }
 
 /// Resizes a large block in place to the slab of `wanted` bytes; `false`: it stays as it is.
@@ -54,19 +50,10 @@ pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
     let units = slab / UNIT;
     shared.with_space(|space| {
         let held = map.record(unit).units.get() as usize;
-        if units <= held {
-            shared.unfill(held - units);
-            if units < held {
-                space.shrink(map, unit, held, units);
-            }
-            return true;
+        if units < held {
+            space.shrink(map, unit, held, units);
         }
-        shared.fill(units - held);
-        let grown = space.grow(map, unit, held, units).is_some();
-        if !grown {
-            shared.unfill(units - held);
-        }
-        grown
+        units <= held || space.grow(map, unit, held, units).is_some()
     })
 }
 
@@ -93,9 +80,8 @@ pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usiz
         if moved {
             space.cleaned(map, old, whole / UNIT);
         }
-        space.give(map, old, old_units);
+        space.give_large(map, old);
     });
-    shared.unfill(old_units);
     Some(target as usize)
 }
 

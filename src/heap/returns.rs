@@ -91,11 +91,7 @@ fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u64) {
     if tag != tag::LARGE || shared.map().address(unit) as usize != freed {
         check_block(shared, freed);
     }
-    shared.with_space(|space| {
-        let units = shared.map().record(unit).units.get() as usize;
-        space.give(shared.map(), unit, units);
-        shared.unfill(units);
-    });
+    shared.with_space(|space| space.give_large(shared.map(), unit));
 }
 
 /// Aborts unless a block begins at the address; bytes that belong to it.

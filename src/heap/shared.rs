@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     departed: AtomicU32,
     space_lock: Lock,
     space: UnsafeCell<Space>,
-    /// Units of pools that are carved to their end, and of large spans: memory in full use, or near it.
+    /// Units of pools that are carved to their end: memory in full use, or near it.
     filled: AtomicUsize,
     /// Bytes with the system allocator.
     system: AtomicUsize,
@@ -208,7 +208,14 @@ impl Shared {
         self.with_space(|space| space.take(&self.map, units, align, filled))
     }
 
-    /// Enters units as being in full use.
+    /// As [`Shared::take`] for a large block.
+    pub(crate) fn take_large(&self, units: usize, align: usize) -> Option<Span> {
+        // Relaxed: as above.
+        let filled = self.filled.load(Ordering::Relaxed);
+        self.with_space(|space| space.take_large(&self.map, units, align, filled))
+    }
+
+    /// Enters units of a pool as being in full use.
     pub(crate) fn fill(&self, units: usize) {
         self.filled.fetch_add(units, Ordering::Relaxed);
     }

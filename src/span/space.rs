@@ -36,13 +36,15 @@ pub(crate) struct Span {
 /// Protected by one lock of the arena.
 ///
 /// Invariants: `frontier <= committed <= limit`; spans tile `0..frontier`, each first unit's record holding its length;
-/// no two free spans touch; `taken` counts the units of spans that are not free, `dirty` the dirty bits.
+/// no two free spans touch; `taken` counts the units of spans that are not free, `large` those of large blocks, `dirty` the
+/// dirty bits.
 pub(crate) struct Space {
     bins: Bins,
     frontier: usize,
     committed: usize,
     limit: usize,
     taken: usize,
+    large: usize,
     dirty: usize,
     huge: Huge,
 }
@@ -50,7 +52,7 @@ pub(crate) struct Space {
 impl Space {
     pub(crate) fn new(map: &Map, huge: Huge) -> Space {
         huge.begin(map);
-        Space { bins: Bins::EMPTY, frontier: 0, committed: 0, limit: map.units(), taken: 0, dirty: 0, huge }
+        Space { bins: Bins::EMPTY, frontier: 0, committed: 0, limit: map.units(), taken: 0, large: 0, dirty: 0, huge }
     }
 
     /// Bytes obtained from the OS and not given back.
@@ -69,7 +71,8 @@ impl Space {
 
     /// Cuts `units` at a multiple of `align` units, `align` a power of two. `None`: the cap, or the kernel refuses.
     ///
-    /// `filled` says how many units are in full use: where that is most of them, new ones are asked to be huge pages.
+    /// `filled` says how many units of pools are in full use, as large blocks are: where that is most of all, new ones are asked
+    /// to be huge pages.
     pub(crate) fn take(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<Span> {
         debug_assert!(units > 0 && align.is_power_of_two() && align * UNIT <= MAX_ALIGN);
         if units > self.limit {
@@ -91,6 +94,21 @@ impl Space {
         Some(span)
     }
 
+    /// As [`Space::take`] for a large block.
+    pub(crate) fn take_large(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<Span> {
+        let span = self.take(map, units, align, filled)?;
+        map.set_tag(span.unit, tag::LARGE);
+        self.large += units;
+        Some(span)
+    }
+
+    /// As [`Space::give`] for a large block.
+    pub(crate) fn give_large(&mut self, map: &Map, unit: usize) {
+        let units = map.record(unit).units.get() as usize;
+        self.large -= units;
+        self.give(map, unit, units);
+    }
+
     /// Joins a span with its free neighbours.
     pub(crate) fn give(&mut self, map: &Map, unit: usize, units: usize) {
         self.taken -= units;
@@ -110,7 +128,7 @@ impl Space {
         }
     }
 
-    /// Lengthens a span in place if what follows it is free.
+    /// Lengthens a large block's span in place if what follows it is free.
     pub(crate) fn grow(&mut self, map: &Map, unit: usize, units: usize, wanted: usize) -> Option<Span> {
         let end = unit + units;
         let more = wanted - units;
@@ -131,12 +149,14 @@ impl Space {
         let (clean, stale_end) = map.set_dirty(end, more);
         self.dirty += clean;
         self.taken += more;
+        self.large += more;
         map.record(unit).units.set(wanted as u32);
         Some(Span { unit, units: wanted, stale_end })
     }
 
-    /// Gives the tail of a span back.
+    /// Gives the tail of a large block's span back.
     pub(crate) fn shrink(&mut self, map: &Map, unit: usize, units: usize, wanted: usize) {
+        self.large -= units - wanted;
         map.record(unit).units.set(wanted as u32);
         self.give(map, unit + wanted, units - wanted);
     }
@@ -171,6 +191,7 @@ impl Space {
         self.bins = Bins::EMPTY;
         self.frontier = 0;
         self.taken = 0;
+        self.large = 0;
         self.dirty -= trim_range(map, 0, self.committed, self.huge.exact_end());
         map.notes().forget(self.committed);
     }
@@ -187,7 +208,7 @@ impl Space {
 
     /// Panics where an invariant does not hold.
     pub(crate) fn verify(&self, map: &Map) {
-        let (mut listed, mut seen, mut end, mut after_free, mut taken) = (0, 0, 0, false, 0);
+        let (mut listed, mut seen, mut end, mut after_free, mut taken, mut large) = (0, 0, 0, false, 0, 0);
         self.bins.each(map, |unit, units| {
             assert!(tag::starts_free(map.tag(unit)) && tag::ends_free(map.tag(unit + units - 1)));
             listed += 1;
@@ -199,11 +220,12 @@ impl Space {
             assert!(free || tag != tag::INSIDE, "a span at unit {unit} has no tag");
             seen += free as usize;
             taken += if free { 0 } else { units };
+            large += if tag == tag::LARGE { units } else { 0 };
             after_free = free;
             end = unit + units;
         });
         assert!(end == self.frontier && !after_free && listed == seen, "free spans listed: {listed}, seen: {seen}");
-        assert_eq!(taken, self.taken, "taken units");
+        assert_eq!((taken, large), (self.taken, self.large), "taken units, and those of large blocks");
         assert!(self.frontier <= self.committed && self.committed <= self.limit);
         let mut dirty = 0;
         let mut at = map.find_dirty(0, self.committed, true);
@@ -263,7 +285,7 @@ impl Space {
         }
         let generous = self.committed + (self.committed / 8).clamp(COMMIT_STEP, COMMIT_MOST);
         let wanted = end.max(generous).next_multiple_of(HUGE).min(self.limit);
-        let dense = filled * 2 >= self.frontier;
+        let dense = (filled + self.large) * 2 >= self.frontier;
         self.commit_to(map, wanted, dense) || self.commit_to(map, end, dense)
     }
 
