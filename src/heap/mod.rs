@@ -12,6 +12,7 @@
 //! | [`refill`]   | allocation when the list is empty                                       |
 //! | [`large`]    | requests that get a span of their own                                   |
 //! | [`returns`]  | frees beyond the current pool: own pools, other heaps'                  |
+//! | [`owner`]    | who owns a heap, by the kernel's numbers                                |
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
 //! | [`inbox`]    | pools that other threads returned chunks to                             |
 //! | [`recover`]  | finding parked memory before a request fails                            |
@@ -33,6 +34,7 @@ pub(crate) mod large;
 pub(crate) mod local;
 #[cfg(not(loom))]
 pub(crate) mod outbox;
+#[cfg(not(loom))]
 mod owner;
 #[cfg(not(loom))]
 pub(crate) mod recover;
