@@ -159,8 +159,8 @@ impl Class {
             let below = size - 1;
             // As `ilog2`, which takes more instructions.
             let octave = (below.leading_zeros() ^ (usize::BITS - 1)) as usize;
-            // The upper four bits are 8 and the eighth.
-            Some(Class((octave * 8 + (below >> (octave - 3)) - 48) << STEP_SHIFT))
+            // The upper four bits are 8 and the eighth. Of 136 bytes, the first of octave 7, 16 classes lie below.
+            Some(Class((octave * 8 + (below >> (octave - 3)) - (7 * 8 + 8 - 16)) << STEP_SHIFT))
         } else {
             None
         }

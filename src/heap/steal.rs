@@ -1,16 +1,16 @@
 //! Taking an idle thread's lists at no cost to the thread's fast path.
 //!
 //! A thread that went idle may hold, for each slab it touched, a pool none of whose chunks is in use: they are in the
-//! thread's list, or others returned them. It may also hold other heaps' chunks, borrowed or gathered. The lists are the thread's alone, popped
-//! and pushed with plain loads and stores, so that another thread must not simply take them. Under the heap's lock,
-//! which keeps the owner out of its slow paths:
+//! thread's list, or others returned them. It may also hold other heaps' chunks, borrowed or gathered. The lists are the
+//! thread's alone, popped and pushed with plain loads and stores, so that another thread must not simply take them. Under
+//! the heap's lock, which keeps the owner out of most of its slow paths:
 //!
 //! 1. The list is looked at: is it worth taking? A glance, to be confirmed.
 //! 2. Its head is swapped for the end mark `OWED`, and the old head noted in `owed`. The owner, should it run, finds
 //!    an empty list.
-//! 3. The kernel is asked whether the owner sleeps in a system call of its own (`os::asleep`). If so it is not between the load and the store of
-//!    a pop or push, nor about to refill an ended list, and no store of its is under way. If the head then still is the
-//!    mark, the list is ours.
+//! 3. The kernel is asked whether the owner sleeps in a system call of its own (`os::asleep`). If so it is not between the
+//!    load and the store of a pop or push, nor about to refill an ended list without the lock, and no store of its is
+//!    under way. If the head then still is the mark, the list is ours.
 //! 4. A pool's list is counted again, now that nobody changes it: only if it is whole is the pool given away.
 //!
 //! Whatever else happens, the owner can tell at its next slow path: its list ends in `OWED` exactly if what was taken
