@@ -77,10 +77,6 @@ impl Remote {
 
     /// Takes the whole list.
     pub(crate) fn take(&self) -> Option<Returned> {
-        // Most looks find nothing, and then write nothing. Relaxed: what is not seen is taken next time.
-        if self.0.load(Ordering::Relaxed) & FIELD == 0 {
-            return None;
-        }
         // Acquire: sees the links and the freeing threads' last uses.
         unpack(self.0.fetch_and(ANNOUNCED, Ordering::Acquire))
     }
