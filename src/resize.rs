@@ -216,9 +216,6 @@ impl Arena {
             // SAFETY: not the arena's, so a block of the system on its account.
             return unsafe { self.account(shared).resize(ptr, new.size()) };
         }
-        if !matches!(self.config.place(old, shared.map().capacity()), Place::Span(_)) {
-            return null_mut();
-        }
         let note = self.set_aside(ptr);
         if large::resize(shared, ptr as usize, new.size().max(MAX_CHUNK + 1)) {
             return self.seal(ptr, new.size());

@@ -212,6 +212,25 @@ fn shrinking_works_in_a_full_arena() {
     }
 }
 
+/// A span stays one, though its layout has become a chunk's: as often as there is no chunk.
+#[test]
+fn a_span_shrinks_again_and_again_in_a_full_arena() {
+    let arena = bounded(Arena::MIN_CAPACITY);
+    let mut block = Block::new(&arena, layout(MIB, 8), 1).expect("memory");
+    let mut full = Vec::new();
+    for size in [100_000, 5000, 100] {
+        full.extend([256 * KIB, 16 * KIB, 4 * KIB, 1000, 64].map(|size| Chain::of_layout(&arena, layout(size, 8))));
+        assert!(arena.allocate(layout(size, 8)).is_err(), "the arena is not full");
+        let at = block.ptr();
+        assert!(block.resize(&arena, size), "to {size}");
+        assert_eq!(block.ptr(), at);
+    }
+    block.free(&arena);
+    full.into_iter().for_each(|chain| chain.free(&arena));
+    assert_eq!(arena.info().allocated, 0);
+    common::verify(&arena);
+}
+
 /// Nor does it need more of the system than the block has.
 #[test]
 fn shrinking_works_at_the_systems_limit() {

@@ -6,6 +6,7 @@ use super::shared::Shared;
 use crate::class::{UNIT, large_slab};
 use crate::os;
 use crate::span::space::Span;
+use crate::span::tag;
 use crate::span::wipe::wipe;
 
 /// From this many bytes on, moving pages beats copying bytes into memory that is not warm (measured: a 4 KiB fault
@@ -41,12 +42,15 @@ fn take(shared: &Shared, size: usize, align: usize) -> Option<Span> {
     })
 }
 
-/// Resizes a large block in place to the slab of `wanted` bytes; `false`: it stays as it is.
+/// Resizes a large block in place to the slab of `wanted` bytes; `false`: it is none, or stays as it is.
 pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
     let map = shared.map();
     let (Some(slab), Some(unit)) = (slab_of(map.capacity(), wanted), map.unit_of(block)) else {
         return false;
     };
+    if map.tag(unit) != tag::LARGE {
+        return false;
+    }
     let units = slab / UNIT;
     shared.with_space(|space| {
         let held = map.record(unit).units.get() as usize;
