@@ -69,7 +69,7 @@ const BY_SIZE: [u16; FINE_LIMIT + 1] = {
     table
 };
 
-/// Units of a full-grown pool by class: at least eight chunks, and little left over at its end.
+/// Units of a full-grown pool by class: at least eight chunks, and mostly 32, with little left over at their end.
 const POOL_UNITS: [u8; CLASSES] = {
     let mut table = [0; CLASSES];
     let mut class = 0;
@@ -97,7 +97,13 @@ const fn step_above(size: usize) -> usize {
 }
 
 const fn best_units(size: usize) -> u8 {
-    let mut units = size.div_ceil(UNIT / 8);
+    // 32 chunks, but 64 to 256 KiB; or 16, but 1 MiB at most.
+    let most = size.div_ceil(UNIT / 32);
+    let least = size.div_ceil(UNIT / 16);
+    let mut units = if most > 16 { 16 } else { most };
+    if units < least {
+        units = least;
+    }
     if units < 4 {
         units = 4;
     }

@@ -6,6 +6,7 @@
 //! | [`head`]     | the head of such a list, and how another thread may take it             |
 //! | [`habit`]    | whether frees into current pools go to the thread's lists               |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
+//! | `shelf`      | putting a slab's current pool away                                      |
 //! | [`shared`]   | an arena's shared state: its heaps and its space                        |
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
 //! | `storage`    | the thread's own storage, reached without a call                        |
@@ -46,6 +47,8 @@ pub(crate) mod registry;
 pub(crate) mod returns;
 #[cfg(not(loom))]
 pub(crate) mod shared;
+#[cfg(not(loom))]
+mod shelf;
 #[cfg(not(loom))]
 pub(crate) mod slot;
 #[cfg(not(loom))]

@@ -208,6 +208,11 @@ impl Shared {
         self.with_space(|space| space.take(&self.map, units, align, filled))
     }
 
+    /// As [`Shared::take`], but of what was handed out before and is free.
+    pub(crate) fn take_free(&self, units: usize, align: usize) -> Option<Span> {
+        self.with_space(|space| space.take_free(&self.map, units, align))
+    }
+
     /// As [`Shared::take`] for a large block.
     pub(crate) fn take_large(&self, units: usize, align: usize) -> Option<Span> {
         // Relaxed: as above.

@@ -10,10 +10,9 @@ use core::cell::Cell;
 
 use super::inbox::Inbox;
 use super::local::Local;
-use super::outbox::send_home;
 use super::owner::Owner;
 use super::shared::Shared;
-use super::steal::{self, Owed};
+use super::steal::Owed;
 use crate::class::{CLASSES, Class, UNIT};
 use crate::lock::Lock;
 use crate::slab::list::List;
@@ -59,6 +58,10 @@ impl Slab {
 
     fn lent(&self) -> u32 {
         self.lent.get() & ((1 << RETURNED) - 1)
+    }
+
+    pub(crate) fn forget_lent(&self) {
+        self.lent.set(0);
     }
 
     /// Whether the next chunk of another heap that the owner frees is to go home at once: as often as it was lent one, and
@@ -114,6 +117,8 @@ pub(crate) struct Slot {
     /// Emptied pools kept for the owner's next need, as unit + 1.
     spares: [Cell<u32>; 2],
     inbox: Inbox,
+    /// Class from which the next unused pool is looked for; see [`Slot::take_span`].
+    pub(crate) cursor: Cell32,
     slabs: [Slab; CLASSES],
     owed: [Owed; CLASSES],
     /// The owner's lists, unless the arena is the primary one.
@@ -202,7 +207,7 @@ impl Slot {
             {
                 break (spare.replace(0) as usize - 1, wanted, wanted);
             }
-            match shared.take(wanted, align) {
+            match self.take_span(shared, wanted, align) {
                 Some(span) => {
                     self.tag_pool(shared, span.unit, span.units);
                     break (span.unit, span.units, span.stale_end - span.unit);
@@ -325,33 +330,6 @@ impl Slot {
                 true
             }
             _ => false,
-        }
-    }
-
-    /// Empties the owner's lists of a slab: its list goes back to the current pool, and that to the lists or the arena;
-    /// other heaps' chunks go home. By the owner, or for a heap whose owner is gone.
-    pub(crate) fn shelve(&self, shared: &Shared, local: &Local, class: Class) {
-        steal::settle(self, local, class);
-        let chunks = local.chunks(class);
-        send_home(shared, local.take_outbox(class));
-        let head = chunks.list.take();
-        let slab = self.slab(class);
-        slab.lent.set(0);
-        let Some(unit) = slab.current() else {
-            return send_home(shared, head);
-        };
-        let map = shared.map();
-        let pool = Pool::at(map, unit);
-        let base = map.address(unit) as usize;
-        let Some(listed) = pool.survey(base, head) else {
-            crate::fatal::fatal(format_args!("free list of slab {} is corrupt near {base:#x}", class.size()))
-        };
-        chunks.no_pool();
-        slab.set_current(None);
-        pool.take_back(head, listed);
-        slab.available.append(map, unit);
-        if pool.is_empty() && !pool.remote().announced() {
-            self.retire(shared, unit, false);
         }
     }
 

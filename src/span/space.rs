@@ -94,6 +94,13 @@ impl Space {
         Some(span)
     }
 
+    /// As [`Space::take`], below the frontier only.
+    pub(crate) fn take_free(&mut self, map: &Map, units: usize, align: usize) -> Option<Span> {
+        let free = self.bins.find(map, units, align)?;
+        let unit = self.cut(map, free, units, align);
+        Some(self.hand_out(map, unit, units))
+    }
+
     /// As [`Space::take`] for a large block.
     pub(crate) fn take_large(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<Span> {
         let span = self.take(map, units, align, filled)?;
