@@ -17,6 +17,7 @@
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
 //! | [`inbox`]    | pools that other threads returned chunks to                             |
 //! | [`recover`]  | finding parked memory before a request fails                            |
+//! | `handover`   | making a living thread's partly used pools everybody's                  |
 //! | [`steal`]    | taking from an idle thread the lists it has no use for                  |
 //! | [`registry`] | all arenas of the process; fork                                         |
 //! | [`stats`]    | figures, from counts that exist anyway                                  |
@@ -27,6 +28,8 @@
 
 #[cfg(not(loom))]
 pub(crate) mod habit;
+#[cfg(not(loom))]
+mod handover;
 pub(crate) mod head;
 pub(crate) mod inbox;
 #[cfg(not(loom))]

@@ -4,14 +4,14 @@
 //! in this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
 //! twice less), three times in four; what other threads returned to the current pool; more carving of it; for a thread
 //! of many that has no pool of the slab yet, a chunk of the common heap's; another pool of the slab with free chunks; an
-//! empty pool or a new span; then full pools with a few chunks back, and at last memory parked elsewhere ([`recover`]).
+//! empty pool or a new span; then full pools with a few chunks back, the common heap's, and at last memory parked elsewhere
+//! ([`recover`], [`handover`]).
 
 use super::local::{Chunks, Local};
 use super::outbox::send_home;
-use super::recover;
 use super::shared::{COMMON, Shared};
 use super::slot::{Slab, Slot};
-use super::{habit, steal, thread};
+use super::{habit, handover, recover, steal, thread};
 use crate::class::Class;
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
@@ -46,7 +46,7 @@ impl Served {
 #[inline]
 pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     let chunks = local.chunks(class);
-    if chunks.list.get() != chunk::END {
+    if chunks.list.get() != chunk::END || shared.is_asked() {
         return None;
     }
     // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
@@ -79,15 +79,33 @@ pub(crate) fn allocate_unlisted(shared: &Shared, class: Class) -> Option<Served>
     attempt().or_else(|| after_recovery(shared, class, attempt))
 }
 
+/// The arena is full, as it seems.
 fn after_recovery(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Served>) -> Option<Served> {
+    let attempt = || attempt().or_else(|| from_departed(shared, class));
+    if let Some(found) = from_gathered(shared, class) {
+        return Some(found);
+    }
     for _ in 0..ATTEMPTS {
         let gained = recover::run(shared, Some(class));
         let again = attempt();
-        if again.is_some() || !gained {
-            return again.or_else(|| from_departed(shared, class));
+        if again.is_some() {
+            return again;
+        }
+        if !gained {
+            break;
         }
     }
-    from_departed(shared, class)
+    handover::ask(shared, class, attempt)
+}
+
+/// One of what the thread has gathered of other heaps' chunks, be they few or large.
+fn from_gathered(shared: &Shared, class: Class) -> Option<Served> {
+    let local = thread::find(shared)?;
+    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
+    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let _held = slot.lock.lock();
+    steal::settle(slot, local, class);
+    local.pop_outbox(class).map(Served::used)
 }
 
 fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
@@ -96,6 +114,9 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     let _held = slot.lock.lock();
     let chunks = local.chunks(class);
     steal::settle(slot, local, class);
+    if shared.is_asked() {
+        handover::answer(shared, slot, Some(class));
+    }
     // A thief may have put the list back while this thread waited for the lock.
     if let Some(chunk) = chunks.pop(chunk::FLOOR) {
         return Some(Served::used(chunk));
@@ -199,9 +220,11 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
         return Some(unit);
     }
     // Full pools rest until a part is back; now every chunk counts.
-    let unit = slab.full.iter(map).find(|&unit| Pool::at(map, unit).can_give())?;
-    slab.full.remove(map, unit);
-    Some(unit)
+    if let Some(unit) = slab.full.iter(map).find(|&unit| Pool::at(map, unit).can_give()) {
+        slab.full.remove(map, unit);
+        return Some(unit);
+    }
+    shared.inherit_common(slot, class)
 }
 
 /// One chunk from the common heap, for a thread that may have little use for a pool of its own. Its own heap is locked,

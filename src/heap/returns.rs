@@ -3,6 +3,7 @@
 use core::ptr;
 
 use super::habit;
+use super::handover;
 use super::local::Local;
 use super::outbox;
 use super::shared::Shared;
@@ -31,6 +32,9 @@ pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
             habit::count(shared, local, pool.freed());
         }
         slot.look(shared, unit, true);
+    }
+    if shared.is_asked() {
+        handover::answer(shared, slot, None);
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     map: Map,
     uid: u64,
     primary: bool,
+    /// Class of which a thread found nothing in a full arena, + 1; 0: none. A hint.
+    wanted: AtomicU32,
     /// Next in the registry; under its lock.
     pub(crate) next: AtomicUsize,
     /// Held while looking for parked memory, so that threads do not look at the same time.
@@ -68,6 +70,7 @@ impl Shared {
                 // Relaxed: the numbers need only differ.
                 uid: UIDS.fetch_add(1, Ordering::Relaxed),
                 primary,
+                wanted: AtomicU32::new(0),
                 next: AtomicUsize::new(0),
                 recovery: Lock::new(),
                 recoveries: Cell32::new(0),
@@ -191,6 +194,32 @@ impl Shared {
             }
             None
         })
+    }
+
+    /// As [`Shared::inherit`], from the common heap.
+    pub(crate) fn inherit_common(&self, heir: &Slot, class: Class) -> Option<usize> {
+        let common = self.slot(COMMON);
+        let _held = common.lock.try_lock()?;
+        common.hear(self);
+        common.bequeath(self, class, heir)
+    }
+
+    /// Asks the others for chunks of the class, see [`handover`](super::handover).
+    pub(crate) fn want(&self, class: Class) {
+        // Relaxed, here and below: a hint.
+        self.wanted.store(class.index() as u32 + 1, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asks.
+    #[inline(always)]
+    pub(crate) fn is_asked(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) != 0
+    }
+
+    /// What is asked for, once.
+    pub(crate) fn take_wanted(&self) -> Option<Class> {
+        let wanted = self.wanted.swap(0, Ordering::Relaxed) as usize;
+        wanted.checked_sub(1).map(Class::from_index)
     }
 
     /// Calls `visit` with each departed heap and the common one, locked, until it yields something.

@@ -222,7 +222,7 @@ impl Slot {
     }
 
     /// Says that the pool is this heap's.
-    fn tag_pool(&self, shared: &Shared, unit: usize, units: usize) {
+    pub(super) fn tag_pool(&self, shared: &Shared, unit: usize, units: usize) {
         let record: *const Record = shared.map().record(unit);
         let tag = OwnerTag::new(self.number(), shared.primary()).of_pool(record as usize);
         // The first unit last: who walks the spans meets a pool only when it is whole.
@@ -305,8 +305,8 @@ impl Slot {
         }
     }
 
-    /// Reads the inbox. By the owner, or for a heap without one under its lock. Pools that were made over while they were
-    /// entered here are passed on; none is made over while it stands in an inbox.
+    /// Reads the inbox. By the owner, or for a heap without one under its lock. Pools that were made over while they stood
+    /// here, or were entered, are passed on.
     pub(crate) fn hear(&self, shared: &Shared) {
         let map = shared.map();
         for unit in self.inbox.take(|unit| Pool::at(map, unit).inbox_next().load(crate::sync::Ordering::Relaxed)) {

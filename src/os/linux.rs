@@ -155,6 +155,12 @@ pub(crate) fn thread_mark() -> usize {
     unsafe { libc::__errno_location() as usize }
 }
 
+/// Lets other threads run.
+pub(crate) fn give_way() {
+    // SAFETY: a request without preconditions.
+    unsafe { libc::sched_yield() };
+}
+
 /// The kernel's number of the process.
 pub(crate) fn process_id() -> u32 {
     // SAFETY: a query without preconditions.

@@ -89,6 +89,10 @@ pub(crate) fn futex_wait(_word: &AtomicU32, _expected: u32) {
 
 pub(crate) fn futex_wake_one(_word: &AtomicU32) {}
 
+pub(crate) fn give_way() {
+    shuttle::thread::yield_now();
+}
+
 /// Nobody forks.
 pub(crate) fn at_fork(_before: extern "C" fn(), _in_parent: extern "C" fn(), _in_child: extern "C" fn()) {}
 

@@ -1,0 +1,122 @@
+//! Making partly used pools of a living thread everybody's, when the arena is full and another thread asks for their slab.
+//!
+//! Only its owner may touch what it freed into a pool, for it does so with plain stores. A pool handed over goes to the
+//! common heap, by its tags; from then on its former owner frees its chunks as any other thread does, and who needs one
+//! inherits the pool, or takes a chunk under the common heap's lock.
+//!
+//! - An owner that runs hands over its own pools: it is asked to ([`ask`]), and does so at its next slow path
+//!   ([`answer`]).
+//! - For an owner that sleeps, the asking thread does it: it changes the tags first, and then makes sure
+//!   that the owner sleeps in a system call of its own. If so it is not between reading a tag and the store of its free, and
+//!   will read the new tag when it wakes. If not, the old tags are put back; frees in between went to the outbox, from
+//!   where they find home by the tag of that time.
+
+use super::shared::{COMMON, Shared};
+use super::slot::Slot;
+use super::thread;
+use crate::class::Class;
+use crate::os;
+use crate::slab::pool::{Pool, Standing};
+
+/// Pools handed over at a time.
+const POOLS: usize = 64;
+/// Times that an asking thread gives way to the others.
+const PATIENCE: usize = 32;
+/// Looks in a row that find nothing: chunks may be on their way from one heap to another.
+const VAIN: usize = 2;
+
+/// Calls `attempt` while others hand over what they have of the slab. `None`: nobody has anything, or those who have do not
+/// come by.
+pub(crate) fn ask<T>(shared: &Shared, class: Class, attempt: impl Fn() -> Option<T>) -> Option<T> {
+    let own = thread::find(shared).map(|local| local.slot());
+    let is_own = |slot: &Slot| own == Some(core::ptr::from_ref(slot) as usize);
+    let mut found = None;
+    let (mut turns, mut vain) = (0, 0);
+    while found.is_none() && turns < PATIENCE && vain < VAIN {
+        let (mut promising, mut alone) = (false, true);
+        for slot in shared.heaps() {
+            let _held = slot.lock.lock();
+            if slot.has_owner() && !is_own(slot) {
+                alone = false;
+                if givers(shared, slot, class).next().is_some() {
+                    promising = true;
+                    from_sleeper(shared, slot, class);
+                }
+            }
+        }
+        if alone {
+            break;
+        }
+        vain = if promising { 0 } else { vain + 1 };
+        shared.want(class);
+        found = attempt();
+        if found.is_none() {
+            os::give_way();
+        }
+        turns += 1;
+    }
+    shared.take_wanted();
+    found
+}
+
+/// Hands over what a thread that is not in the arena has of the slab. Its heap is locked, and it is not the caller's.
+fn from_sleeper(shared: &Shared, slot: &Slot, class: Class) {
+    if !os::seems_asleep(slot.owner.thread()) {
+        return;
+    }
+    let common = shared.slot(COMMON);
+    let Some(_held) = common.lock.try_lock() else { return };
+    let mut units = [0; POOLS];
+    let mut found = 0;
+    for unit in givers(shared, slot, class).take(POOLS) {
+        tag(shared, common, unit);
+        units[found] = unit;
+        found += 1;
+    }
+    let units = &units[..found];
+    if os::is_asleep(slot.owner.thread()) {
+        units.iter().for_each(|&unit| hand_over(shared, slot, common, unit));
+    } else {
+        units.iter().for_each(|&unit| tag(shared, slot, unit));
+    }
+}
+
+/// By a running owner with its heap locked: hands over what is wanted, but for the first `kept` pools.
+#[cold]
+#[inline(never)]
+pub(crate) fn answer(shared: &Shared, slot: &Slot, serves: Option<Class>) {
+    let Some(class) = shared.take_wanted() else { return };
+    let kept = if serves == Some(class) { 1 } else { 0 };
+    let common = shared.slot(COMMON);
+    let Some(_held) = common.lock.try_lock() else { return };
+    for unit in givers(shared, slot, class).skip(kept).take(POOLS) {
+        tag(shared, common, unit);
+        hand_over(shared, slot, common, unit);
+    }
+}
+
+/// Pools of the slab with chunks to give. Some may stand in the heap's inbox, which passes them on.
+fn givers<'a>(shared: &'a Shared, slot: &'a Slot, class: Class) -> impl Iterator<Item = usize> + 'a {
+    slot.listed(shared, class).filter(|&unit| Pool::at(shared.map(), unit).can_give())
+}
+
+/// Moves a pool, already tagged, to the common heap's lists. Both heaps are locked, and the owner does not touch the pool.
+fn hand_over(shared: &Shared, slot: &Slot, common: &Slot, unit: usize) {
+    let map = shared.map();
+    let pool = Pool::at(map, unit);
+    let (from, to) = (slot.slab(pool.class()), common.slab(pool.class()));
+    match pool.standing() {
+        Standing::Available => from.available.remove(map, unit),
+        Standing::Full => from.full.remove(map, unit),
+        Standing::Current => unreachable!("a current pool is in no list"),
+    }
+    from.pools.set(from.pools.get() - 1);
+    to.pools.set(to.pools.get() + 1);
+    pool.rest_available(pool.live());
+    to.available.push(map, unit);
+}
+
+/// Says that a pool is the heap's.
+fn tag(shared: &Shared, heap: &Slot, unit: usize) {
+    heap.tag_pool(shared, unit, Pool::at(shared.map(), unit).units());
+}
