@@ -259,6 +259,40 @@ fn a_list_is_taken_from_a_sleeper_that_wakes() {
     });
 }
 
+/// A thread that uses pools in part sleeps and wakes, frees and allocates, while another asks for chunks of that slab in a
+/// full arena.
+#[test]
+fn pools_are_handed_over_by_owners_and_for_sleepers() {
+    explore("handover", 1500, |world| {
+        let owner = spawn(world, false, |world| {
+            let blocks = world.fill(64 << 10);
+            // Of four chunks a pool, two stay.
+            let (mut kept, freed): (Vec<_>, Vec<_>) = blocks.into_iter().enumerate().partition(|(at, _)| at % 4 > 1);
+            freed.into_iter().for_each(|(_, block)| world.free(block));
+            for _ in 0..4 {
+                let long = shuttle::rand::thread_rng().gen_range(0..600);
+                os::asleep(|| (0..long).for_each(|_| shuttle::thread::yield_now()));
+                kept.drain(..8.min(kept.len())).for_each(|(_, block)| world.free(block));
+                if let Some(block) = world.allocate(64 << 10) {
+                    world.send(block);
+                }
+            }
+            kept.into_iter().for_each(|(_, block)| world.free(block));
+        });
+        let needy = spawn(world, false, |world| {
+            for _ in 0..3 {
+                let blocks = (0..20).filter_map(|_| world.allocate(64 << 10)).collect::<Vec<_>>();
+                blocks.into_iter().for_each(|block| world.free(block));
+                if let Some(block) = world.receive() {
+                    world.free(block);
+                }
+            }
+        });
+        [owner, needy].into_iter().for_each(|thread| thread.join().unwrap());
+        all_is_back(world);
+    });
+}
+
 /// A thread dies without its exit hook while others free its chunks and look for memory.
 #[test]
 fn a_death_without_a_word() {
