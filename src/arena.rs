@@ -120,11 +120,13 @@ impl Arena {
         let Some(shared) = self.known() else {
             return Info { capacity: self.capacity(), ..Info::default() };
         };
-        let allocated = stats::usages(shared).map(|usage| usage.allocated).sum();
+        let allocated = stats::usages(shared).map(|usage| usage.allocated).sum::<usize>();
+        let heap = shared.with_space(|space| space.held());
         Info {
             capacity: shared.map().capacity(),
-            heap: shared.with_space(|space| space.held()),
-            allocated,
+            heap,
+            // Read one after the other, beside threads that go on.
+            allocated: allocated.min(heap),
             overhead: shared.overhead(),
             // Relaxed: a count.
             system: shared.system().load(Ordering::Relaxed),

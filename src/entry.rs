@@ -65,7 +65,8 @@ impl Arena {
         NonNull::new(self.allocate_zeroed_fast(not_empty(layout), Ask::OwnZeroed)).ok_or(AllocError)
     }
 
-    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, or by address.
+    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, or by address. With
+    /// [`Exhausted::System`] a full arena gives a block of the system of as many bytes, as it does for all layouts.
     ///
     /// # Errors
     /// As [`Arena::allocate`].

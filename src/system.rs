@@ -16,10 +16,13 @@ use crate::sync::{AtomicUsize, Ordering};
 #[repr(C)]
 struct Header {
     size: usize,
-    /// log2 of the alignment.
+    /// log2 of the alignment, and from bit [`ACCOUNT`] on which account it is on.
     shift: u32,
     mark: u32,
 }
+
+/// First bit of a number that accounts differ in, mostly.
+const ACCOUNT: u32 = 8;
 
 const MARK: u32 = 0x5AFE_B10C;
 const HEADER: usize = size_of::<Header>();
@@ -42,6 +45,24 @@ fn whole(size: usize, align: usize) -> Option<Layout> {
 }
 
 impl Account<'_> {
+    /// From the count's address, which is on a page of its arena's own.
+    fn number(&self) -> u32 {
+        (core::ptr::from_ref(self.held) as usize >> 12) as u32 & (u32::MAX >> ACCOUNT)
+    }
+
+    /// What the caller says is a block on this account.
+    ///
+    /// # Safety
+    /// As [`open`].
+    unsafe fn open(&self, block: *mut u8) -> (*mut u8, Layout, usize) {
+        // SAFETY: the caller's promise.
+        let (raw, layout, size, number) = unsafe { open(block) };
+        if number != self.number() {
+            fatal(format_args!("free of {block:p}: a block of the system on another arena's account"));
+        }
+        (raw, layout, size)
+    }
+
     /// Enters `more` bytes; `false`: past the limit.
     fn enter(&self, more: usize) -> bool {
         // Relaxed: a count, which orders nothing.
@@ -60,14 +81,22 @@ impl Account<'_> {
         let Some(whole) = whole(layout.size(), layout.align()).filter(|_| self.enter(layout.size())) else {
             return core::ptr::null_mut();
         };
+        // The system allocator would write to the whole block, as long as the alignment, to have it zero.
+        let by_hand = zero && whole.align() > HEADER;
         // SAFETY: the layout is not empty: it holds the header.
-        let raw = unsafe { if zero { System.alloc_zeroed(whole) } else { System.alloc(whole) } };
+        let raw = unsafe { if zero && !by_hand { System.alloc_zeroed(whole) } else { System.alloc(whole) } };
         if raw.is_null() {
             self.leave(layout.size());
             return raw;
         }
         // SAFETY: the block holds the lead, the header at its end, and the caller's bytes.
-        unsafe { seal(raw, layout.size(), layout.align()) }
+        unsafe {
+            let block = seal(raw, layout.size(), layout.align(), self.number());
+            if by_hand {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
     }
 
     /// # Safety
@@ -76,7 +105,7 @@ impl Account<'_> {
     #[inline(never)]
     pub(crate) unsafe fn free(&self, block: *mut u8) {
         // SAFETY: the caller's promise.
-        let (raw, whole, size) = unsafe { open(block) };
+        let (raw, whole, size) = unsafe { self.open(block) };
         // SAFETY: `whole` is the layout that `allocate` asked for.
         unsafe { System.dealloc(raw, whole) };
         self.leave(size);
@@ -88,19 +117,25 @@ impl Account<'_> {
     /// The block comes from [`Account::allocate`].
     pub(crate) unsafe fn resize(&self, block: *mut u8, size: usize) -> *mut u8 {
         // SAFETY: the caller's promise.
-        let (raw, old, held) = unsafe { open(block) };
+        let (raw, old, held) = unsafe { self.open(block) };
         if self::whole(size, old.align()).is_none() || (size > held && !self.enter(size - held)) {
             return core::ptr::null_mut();
         }
         // SAFETY: the layout is the block's, and the new size was checked not to overflow.
-        let moved = unsafe { System.realloc(raw, old, size + lead(old.align())) };
+        let moved = unsafe {
+            match self::whole(size, old.align()) {
+                // The system allocator would copy the lead as well.
+                Some(new) if old.align() > HEADER => relocate(raw, old, new, held.min(size)),
+                _ => System.realloc(raw, old, size + lead(old.align())),
+            }
+        };
         if moved.is_null() {
             self.leave(size.saturating_sub(held));
             return moved;
         }
         self.leave(held.saturating_sub(size));
         // SAFETY: as in `allocate`.
-        unsafe { seal(moved, size, old.align()) }
+        unsafe { seal(moved, size, old.align(), self.number()) }
     }
 }
 
@@ -121,23 +156,45 @@ pub(crate) fn is_block(address: usize) -> bool {
     crate::os::is_readable(header, HEADER) && unsafe { (header as *const Header).read_unaligned() }.mark == MARK
 }
 
-unsafe fn seal(raw: *mut u8, size: usize, align: usize) -> *mut u8 {
+unsafe fn seal(raw: *mut u8, size: usize, align: usize, account: u32) -> *mut u8 {
     // SAFETY: the caller made the block of `lead(align)` bytes and more, aligned for a header.
     unsafe {
         let block = raw.add(lead(align));
-        block.sub(HEADER).cast::<Header>().write(Header { size, shift: align.trailing_zeros(), mark: MARK });
+        let shift = align.trailing_zeros() | account << ACCOUNT;
+        block.sub(HEADER).cast::<Header>().write(Header { size, shift, mark: MARK });
         block
     }
 }
 
-/// The raw block, its layout, and the caller's size.
-unsafe fn open(block: *mut u8) -> (*mut u8, Layout, usize) {
+/// Moves the caller's first `kept` bytes to a new block; null: nothing has changed.
+///
+/// # Safety
+/// `raw` is a block of layout `old` with a lead, as `new` has, of the same alignment; both hold the bytes behind it.
+unsafe fn relocate(raw: *mut u8, old: Layout, new: Layout, kept: usize) -> *mut u8 {
+    // SAFETY: the layout is not empty, and the rest is the caller's promise.
+    unsafe {
+        let moved = System.alloc(new);
+        if !moved.is_null() {
+            let lead = lead(old.align());
+            moved.add(lead).copy_from_nonoverlapping(raw.add(lead), kept);
+            System.dealloc(raw, old);
+        }
+        moved
+    }
+}
+
+/// The raw block, its layout, the caller's size, and whose account it is on; aborts where there is no header.
+///
+/// # Safety
+/// The bytes before the block are readable.
+unsafe fn open(block: *mut u8) -> (*mut u8, Layout, usize, u32) {
     // SAFETY: the caller's block has a header before its first byte.
     let header = unsafe { &mut *block.sub(HEADER).cast::<Header>() };
-    let layout = if header.mark == MARK { whole(header.size, 1 << header.shift) } else { None };
+    let align = 1 << (header.shift & ((1 << ACCOUNT) - 1)).min(63);
+    let layout = if header.mark == MARK { whole(header.size, align) } else { None };
     let Some(layout) = layout else {
         fatal(format_args!("free of {block:p}: neither this arena's memory nor a block of the system on its account"));
     };
     // SAFETY: the lead lies before the block.
-    (unsafe { block.sub(lead(1 << header.shift)) }, layout, header.size)
+    (unsafe { block.sub(lead(align)) }, layout, header.size, header.shift >> ACCOUNT)
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use std::alloc::GlobalAlloc;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arenal::{Arena, Config, Exhausted, HugePages};
@@ -256,4 +257,29 @@ fn nothing_is_placed_like_a_byte() {
     assert_eq!(arena.slab_for(most), None);
     assert!(arena.allocate(most).is_err() && arena.allocate_zeroed(most).is_err());
     assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
+}
+
+/// The bytes before an aligned block are nobody's: not cleared, not copied.
+#[test]
+fn system_blocks_touch_no_more_than_their_own_bytes() {
+    let align = 256 * MIB;
+    let arena = Arena::with_config(Config::new(Arena::MIN_CAPACITY).system_limit(MIB));
+    let (small, large) = (layout(64, align), layout(5000, align));
+    let before = common::rss();
+    let block = arena.allocate_zeroed(small).expect("memory");
+    // SAFETY: blocks of these layouts; what was resized is used by its new address alone.
+    unsafe {
+        assert!((0..64).all(|at| block.add(at).read() == 0));
+        block.write_bytes(0x5A, 64);
+        let grown = GlobalAlloc::realloc(&arena, block.as_ptr(), small, 5000);
+        assert!(grown.addr().is_multiple_of(align));
+        assert_eq!(arena.info().system, 5000);
+        grown.add(64).write_bytes(0x5A, 5000 - 64);
+        let shrunk = NonNull::new(GlobalAlloc::realloc(&arena, grown, large, 64)).expect("memory");
+        assert!((0..64).all(|at| shrunk.add(at).read() == 0x5A));
+        let grown = common::rss().saturating_sub(before);
+        assert!(grown < 64 * MIB, "{grown} bytes more in memory for a block of 64");
+        arena.deallocate(shrunk, small);
+    }
+    assert_eq!(arena.info().system, 0);
 }

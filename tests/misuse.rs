@@ -6,7 +6,7 @@ mod programs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 13] = [
     "double-free",
     "double-free-later",
     "double-free-elsewhere",
@@ -19,6 +19,7 @@ const KINDS: [&str; 12] = [
     "interior-of-span",
     "never-allocated",
     "wrong-arena",
+    "system-of-wrong-arena",
 ];
 
 #[test]
@@ -56,9 +57,16 @@ fn release_builds_name_what_they_see() {
     let build = programs::cargo("misuse", "build").arg("--release").output().expect("cargo");
     assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
     let program = programs::target().join("release/misuse");
-    for kind in
-        ["misaligned", "interior", "interior-of-span", "never-allocated", "double-free-span", "foreign", "stack"]
-    {
+    for kind in [
+        "misaligned",
+        "interior",
+        "interior-of-span",
+        "never-allocated",
+        "double-free-span",
+        "foreign",
+        "stack",
+        "system-of-wrong-arena",
+    ] {
         let output = Command::new(&program).args([kind, "by-address"]).output().expect("the program starts");
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);

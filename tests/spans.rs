@@ -2,7 +2,7 @@
 
 mod common;
 
-use arenal::Arena;
+use arenal::{Arena, Config};
 use common::{Block, KIB, MIB, bounded, layout};
 
 fn block(arena: &Arena, size: usize) -> Option<Block> {
@@ -43,4 +43,33 @@ fn room_for_pools_is_no_loss() {
     common::verify(&arena);
     blocks.into_iter().for_each(|block| block.free(&arena));
     common::verify(&arena);
+}
+
+/// Pages are moved, where that is cheaper than copying, but the process has a limited number of mappings.
+#[test]
+fn growing_blocks_use_few_mappings() {
+    let arena = Arena::with_config(Config::new(1 << 40).system_above(1 << 40));
+    let grow = |count: usize| {
+        let before = common::mappings();
+        let blocks: Vec<_> = (0..count)
+            .map(|_| {
+                let mut large = block(&arena, 2 * MIB).expect("memory");
+                // It cannot grow in place.
+                let neighbour = block(&arena, 144 * KIB).expect("memory");
+                assert!(large.resize(&arena, 3 * MIB));
+                (large, neighbour)
+            })
+            .collect();
+        blocks
+            .into_iter()
+            .for_each(|(large, neighbour)| [large, neighbour].into_iter().for_each(|block| block.free(&arena)));
+        common::mappings().saturating_sub(before)
+    };
+    let near = grow(30);
+    // The first part of the arena is taken.
+    let filler = arena.allocate(layout(9 << 30, 8)).expect("untouched memory");
+    let far = grow(30);
+    assert!(far <= 8 && near <= 80, "{near} mappings more, and {far} behind 9 GiB");
+    // SAFETY: allocated above with this layout, and freed once.
+    unsafe { arena.deallocate(filler, layout(9 << 30, 8)) };
 }

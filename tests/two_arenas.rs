@@ -60,9 +60,9 @@ fn each_knows_its_own() {
 /// A thread that goes from arena to arena parks nothing in those that it was in before.
 #[test]
 fn a_thread_in_many_arenas_parks_nothing() {
-    let arenas: Vec<Arena> = (0..12).map(|_| bounded(Arena::MIN_CAPACITY)).collect();
+    let arenas: Vec<Arena> = (0..40).map(|_| bounded(Arena::MIN_CAPACITY)).collect();
     common::threads(1, |_| {
-        for round in 0..200 {
+        for round in 0..60 {
             for arena in &arenas {
                 // Of 200 bytes, which fill no cache lines, each heap has pools of its own.
                 for size in [64, 200, 16 * KIB] {
@@ -73,7 +73,7 @@ fn a_thread_in_many_arenas_parks_nothing() {
     });
     for arena in &arenas {
         let chain = Chain::fill(arena, 64);
-        chain.assert_share(arena, "after 200 visits");
+        chain.assert_share(arena, "after 60 visits");
         chain.free(arena);
         common::verify(arena);
     }

@@ -67,6 +67,11 @@ impl Head {
         None
     }
 
+    /// The list behind the mark that is missing from the one that ends, or began, in `end`.
+    pub(crate) fn missing(owed: &Cell<usize>, end: usize) -> Option<usize> {
+        owed.get().checked_sub(NOTE).filter(|_| end == OWED)
+    }
+
     /// By the owner, or for one that is gone: appends what is owed if the list says so. `last` finds a list's last
     /// chunk and its end mark.
     pub(crate) fn settle(

@@ -12,6 +12,11 @@ use crate::span::wipe::wipe;
 /// From this many bytes on, moving pages beats copying bytes into memory that is not warm (measured: a 4 KiB fault
 /// costs as much as copying some 10 KiB, a call that moves any number of pages some microseconds).
 const MOVE_FROM: usize = 1 << 20;
+/// Each span that pages were moved to keeps two of the process's mappings (65,530 by default) for good: shorter blocks are
+/// moved into the arena's first part only.
+const MOVE_BELOW: usize = 8 << 30;
+/// Blocks from this size on are moved anywhere.
+const MOVE_ALWAYS: usize = 64 << 20;
 
 /// Bytes of the slab that serves a large request in this arena; `None`: larger than the arena.
 pub(crate) fn slab_of(shared_capacity: usize, size: usize) -> Option<usize> {
@@ -70,7 +75,8 @@ pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usiz
     let target = map.address(span.unit);
     let whole = bytes.next_multiple_of(UNIT.max(os::page_size()));
     let old_units = map.record(old).units.get() as usize;
-    let tried = whole >= MOVE_FROM && whole <= old_units * UNIT && span.stale_end == span.unit;
+    let moves = whole >= MOVE_FROM && (span.unit * UNIT < MOVE_BELOW || whole >= MOVE_ALWAYS);
+    let tried = moves && whole <= old_units * UNIT && span.stale_end == span.unit;
     // SAFETY: both spans are whole, committed, disjoint and in our hands alone.
     let moved = tried && unsafe { os::move_pages(block as *mut u8, target, whole) };
     if tried && !moved {

@@ -48,6 +48,7 @@ pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
             for head in [chunks.outbox.get(), borrowed] {
                 foreign += steal::count_foreign(shared, head).map_or(0, |listed| listed.count as usize);
             }
+            foreign += slot.owed(class).missing(shared, chunks);
         }
     }
     usage.allocated = live.saturating_sub(foreign) * size;

@@ -19,6 +19,7 @@
 
 use core::cell::Cell;
 
+use super::head::Head;
 use super::local::{Chunks, Local};
 use super::outbox::send_home;
 use super::shared::Shared;
@@ -42,6 +43,20 @@ impl Owed {
     pub(crate) fn clear(&self) {
         self.list.set(0);
         self.outbox.set(0);
+    }
+
+    /// Chunks that are missing from a slab's lists until the owner settles. The heap is locked.
+    pub(crate) fn missing(&self, shared: &Shared, chunks: &Chunks) -> usize {
+        let count = |head: &Head, owed: &Cell<usize>| {
+            let listed = count_foreign(shared, head.get())?;
+            let missing = count_foreign(shared, Head::missing(owed, listed.end)?)?;
+            Some(missing.count as usize)
+        };
+        [(&chunks.list, &self.list), (&chunks.outbox, &self.outbox)]
+            .map(|(head, owed)| count(head, owed))
+            .into_iter()
+            .flatten()
+            .sum()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::os;
 use crate::span::tag::OwnerTag;
 
 /// Arenas beyond the primary one that a thread is attached to at a time.
-const OTHERS: usize = 8;
+const OTHERS: usize = 32;
 
 /// A thread's heap in an arena that is not the primary one.
 #[derive(Clone, Copy)]
@@ -189,4 +189,4 @@ impl Thread {
     }
 }
 
-const _: () = assert!(size_of::<Thread>() <= CLASSES * 33 + 320);
+const _: () = assert!(size_of::<Thread>() <= CLASSES * 33 + 704);

@@ -12,6 +12,8 @@ use super::KeepErrno;
 const FAULTS: u64 =
     1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1) | 1 << (libc::SIGILL - 1) | 1 << (libc::SIGFPE - 1);
 const SIGNALS: u64 = 64;
+/// libc does not know its number.
+const IO_PGETEVENTS: libc::c_long = if cfg!(target_arch = "x86_64") { 333 } else { 292 };
 
 /// Whether the thread is seen inside a system call: a glance. `false` where it runs, is gone, or the kernel does not tell.
 pub(crate) fn seems_asleep(thread: u32) -> bool {
@@ -110,7 +112,7 @@ impl Call {
             libc::SYS_rt_sigsuspend => return true,
             libc::SYS_ppoll => 3,
             libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 | libc::SYS_io_uring_enter => 4,
-            libc::SYS_pselect6 => 5,
+            libc::SYS_pselect6 | IO_PGETEVENTS => 5,
             _ => return false,
         };
         self.arguments[mask] != 0

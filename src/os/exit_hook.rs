@@ -4,8 +4,10 @@ use core::ffi::c_void;
 
 use crate::sync::{AtomicU32, Ordering};
 
-/// The process's key + 1; 0: none yet.
+/// The process's key + 1; 0: none yet; [`GONE`]: no more.
 static KEY: AtomicU32 = AtomicU32::new(0);
+
+const GONE: u32 = u32::MAX;
 
 /// What runs `run` at the end of each thread that armed it, after all destructors of thread-locals.
 pub(crate) struct ExitHook(libc::pthread_key_t);
@@ -15,7 +17,7 @@ pub(crate) fn exit_hook(run: extern "C" fn(*mut c_void)) -> Option<ExitHook> {
     // Relaxed: the key is a number, complete in itself.
     let known = KEY.load(Ordering::Relaxed);
     if known != 0 {
-        return Some(ExitHook(known - 1));
+        return ExitHook::of(known);
     }
     let mut key = 0;
     // SAFETY: `key` is writable, and the destructor has the C calling convention.
@@ -27,12 +29,16 @@ pub(crate) fn exit_hook(run: extern "C" fn(*mut c_void)) -> Option<ExitHook> {
         Err(other) => {
             // SAFETY: nobody has seen this key.
             unsafe { libc::pthread_key_delete(key) };
-            Some(ExitHook(other - 1))
+            ExitHook::of(other)
         }
     }
 }
 
 impl ExitHook {
+    fn of(word: u32) -> Option<ExitHook> {
+        if word == GONE { None } else { Some(ExitHook(word - 1)) }
+    }
+
     /// For the calling thread; may allocate. `false`: there is no memory for it.
     pub(crate) fn arm(self) -> bool {
         // SAFETY: the key exists; its value only has to be non-null.
@@ -48,7 +54,7 @@ static FORGET: extern "C" fn() = forget;
 
 extern "C" fn forget() {
     // Relaxed: as above.
-    if let Some(key) = KEY.load(Ordering::Relaxed).checked_sub(1) {
+    if let Some(key) = KEY.swap(GONE, Ordering::Relaxed).checked_sub(1) {
         // SAFETY: the key was made by `exit_hook`, and this runs once.
         unsafe { libc::pthread_key_delete(key) };
     }

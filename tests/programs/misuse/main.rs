@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::NonNull;
 
-use arenal::Arena;
+use arenal::{Arena, Config};
 
 static ARENA: Arena = Arena::new(if option_env!("ARENAL_BAD_CAPACITY").is_some() {
     1000
@@ -96,6 +96,10 @@ fn main() {
         }
         Some("wrong-arena") => {
             let other = Arena::new(64 << 20);
+            free(other.allocate(layout).expect("memory"), layout);
+        }
+        Some("system-of-wrong-arena") => {
+            let other = Arena::with_config(Config::new(64 << 20).system_above(0));
             free(other.allocate(layout).expect("memory"), layout);
         }
         _ => panic!("which misuse?"),
