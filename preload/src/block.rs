@@ -222,10 +222,15 @@ unsafe extern "C" fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
         }
         moved
     };
-    if resized.is_null() {
-        set_errno(libc::ENOMEM);
+    if !resized.is_null() {
+        return resized;
     }
-    resized
+    if size <= usable {
+        // It shrinks: where no other block can be had, this one serves.
+        return block.as_ptr();
+    }
+    set_errno(libc::ENOMEM);
+    null_mut()
 }
 
 /// Addresses that were not freed because they did not come from here.

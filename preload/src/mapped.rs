@@ -9,7 +9,7 @@
 
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
-use std::sync::Once;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Before each block, on the page that ends where the block begins.
 struct Header {
@@ -40,21 +40,52 @@ static TABLE: Table = Table {
     held: UnsafeCell::new(0),
 };
 
-extern "C" fn lock() {
+/// Mark of the thread that forks, and so has the lock: other fork handlers may allocate meanwhile. 0: none does.
+static FORKS: AtomicUsize = AtomicUsize::new(0);
+
+/// An address that no other living thread has, and that stays the thread's in the child of a fork.
+fn mark() -> usize {
+    // SAFETY: libc gives every thread its own errno.
+    unsafe { libc::__errno_location() as usize }
+}
+
+fn lock() {
     // SAFETY: a mutex made in place, never moved.
     unsafe { libc::pthread_mutex_lock(TABLE.lock.get()) };
 }
 
-extern "C" fn unlock() {
+fn unlock() {
     // SAFETY: the caller, or its parent before a fork, holds the lock.
     unsafe { libc::pthread_mutex_unlock(TABLE.lock.get()) };
 }
 
-fn with_table<T>(work: impl FnOnce(&mut [*mut Header; ROWS], &mut usize) -> T) -> T {
+extern "C" fn before_fork() {
     lock();
+    // Relaxed, here and below: only the thread itself, and its copy in the child, will find its mark.
+    FORKS.store(mark(), Ordering::Relaxed);
+}
+
+extern "C" fn after_fork() {
+    FORKS.store(0, Ordering::Relaxed);
+    unlock();
+}
+
+fn with_table<T>(work: impl FnOnce(&mut [*mut Header; ROWS], &mut usize) -> T) -> T {
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+    // Relaxed: the first comer alone does it. May allocate or free, and come back here.
+    if !KNOWN.load(Ordering::Relaxed) && !KNOWN.swap(true, Ordering::Relaxed) {
+        // SAFETY: the handlers live as long as the program.
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
+    }
+    let locked = FORKS.load(Ordering::Relaxed) == mark();
+    if !locked {
+        lock();
+    }
     // SAFETY: the lock is held, and `work` does not come back here.
     let result = unsafe { work(&mut *TABLE.rows.get(), &mut *TABLE.held.get()) };
-    unlock();
+    if !locked {
+        unlock();
+    }
     result
 }
 
@@ -73,12 +104,6 @@ fn header(block: usize, page: usize) -> *mut Header {
 
 /// Maps a block; all its bytes are zero. Null: the limit is reached, or the kernel refuses.
 pub(crate) fn allocate(size: usize, align: usize, limit: usize) -> *mut u8 {
-    static FORKS: Once = Once::new();
-    // May allocate, but no block of this kind.
-    // SAFETY: the handlers live as long as the program.
-    FORKS.call_once(|| unsafe {
-        libc::pthread_atfork(Some(lock), Some(unlock), Some(unlock));
-    });
     let page = page();
     let Some(usable) = size.checked_next_multiple_of(page) else { return null_mut() };
     let slack = align.saturating_sub(page);

@@ -350,6 +350,11 @@ static void capped(void) {
     CHECK(errno == ENOMEM);
     CHECK(total <= (size_t)64 << 20 && total > (size_t)50 << 20);
     CHECK(!do_malloc((size_t)64 << 20));
+    // What shrinks needs no other place.
+    for (size_t size = 9000; size; size /= 3) {
+        held[0] = do_realloc(held[0], size);
+        CHECK(held[0] && *(char *)held[0] == 1);
+    }
     while (count) do_free(held[--count]);
     void *p = do_malloc((size_t)40 << 20);
     CHECK(p);
@@ -357,8 +362,29 @@ static void capped(void) {
     CHECK(malloc_trim(0) == 1);
 }
 
+static void maps_and_unmaps(void) {
+    void *p = do_malloc((size_t)3 << 20);
+    CHECK(p && do_usable(p));
+    do_free(p);
+}
+
 // ARENAL_CAPACITY=64MiB ARENAL_SYSTEM_ABOVE=1MiB ARENAL_SYSTEM_LIMIT=300MiB
 static void mapped(void) {
+    // Handlers that were there before the first mapped block run while the library holds its locks.
+    CHECK(!pthread_atfork(maps_and_unmaps, maps_and_unmaps, maps_and_unmaps));
+    maps_and_unmaps();
+    CHECK(!pthread_atfork(maps_and_unmaps, maps_and_unmaps, maps_and_unmaps));
+    alarm(50);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (!child) {
+        alarm(10);
+        maps_and_unmaps();
+        _exit(0);
+    }
+    int status = 1;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    alarm(0);
     unsigned char *p = do_malloc((size_t)200 << 20);
     CHECK(p && aligned(p, 16) && do_usable(p) >= (size_t)200 << 20);
     fill(p, 4096, 6);
