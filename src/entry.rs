@@ -228,18 +228,27 @@ impl Arena {
             return arena.hand_out(served, layout, ask);
         }
         let capacity = shared.map().capacity();
-        let served = match arena.config.place(arena.roomy(layout, ask, capacity), capacity) {
+        let place = arena.config.place(arena.roomy(layout, ask, capacity), capacity);
+        let serve = || match place {
             Place::Chunk(class) => refill::allocate(shared, class),
             Place::Unlisted(class) => refill::allocate_unlisted(shared, class),
             Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero()),
-            Place::System => return arena.account(shared).allocate(layout, ask.zero()),
-            Place::None => None,
+            Place::System | Place::None => None,
         };
-        match served {
-            Some(served) => arena.hand_out(served, layout, ask),
-            None if arena.config.exhausted == Exhausted::System => arena.account(shared).allocate(layout, ask.zero()),
-            None => null_mut(),
+        let from_system = || arena.account(shared).allocate(layout, ask.zero());
+        if let Place::System = place {
+            return from_system();
         }
+        let mut served = serve();
+        if served.is_none() && arena.config.exhausted == Exhausted::System {
+            let block = from_system();
+            if !block.is_null() {
+                return block;
+            }
+            shared.pace.hurry();
+            served = serve();
+        }
+        served.map_or(null_mut(), |served| arena.hand_out(served, layout, ask))
     }
 
     /// As [`Arena::deallocate_slow`] with the arguments where the caller has them.

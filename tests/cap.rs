@@ -188,3 +188,34 @@ fn more_than_the_capacity_is_refused() {
     assert!(arena.info().heap <= 16 * MIB);
     Chain::fill(&arena, 4096).assert_share(&arena, "after the refusals");
 }
+
+/// Where all is in use, what was freed serves the next request, wherever it lies and whoever freed it.
+#[test]
+fn a_full_arena_gives_what_was_just_freed() {
+    let arena = bounded(16 * MIB);
+    for size in [48, 512, 5000] {
+        let mut rng = Rng::new(size as u64);
+        let mut blocks: Vec<Block> = std::iter::from_fn(|| Block::new(&arena, layout(size, 8), rng.word())).collect();
+        for round in 0..common::scaled(2000) {
+            let few: Vec<Block> = (0..1 + round % 7).map(|_| blocks.swap_remove(rng.below(blocks.len()))).collect();
+            let count = few.len();
+            if round % 3 == 0 {
+                std::thread::scope(|scope| {
+                    let freer = scope.spawn(|| few.into_iter().for_each(|block| block.free(&arena)));
+                    // It has ended then, and sent all home.
+                    freer.join().expect("no panic");
+                });
+            } else {
+                few.into_iter().for_each(|block| block.free(&arena));
+            }
+            blocks.extend((0..count).map(|_| {
+                let block = Block::new(&arena, layout(size, 8), rng.word());
+                block.unwrap_or_else(|| panic!("one of {size} bytes is free, in round {round}"))
+            }));
+        }
+        assert!(Block::new(&arena, layout(size, 8), 1).is_none());
+        common::verify(&arena);
+        blocks.into_iter().for_each(|block| block.free(&arena));
+        assert_eq!(arena.info().allocated, 0);
+    }
+}

@@ -5,6 +5,8 @@ mod common;
 use std::alloc::GlobalAlloc;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use arenal::{Arena, Config, Exhausted, HugePages};
 use common::{Block, Chain, KIB, MIB, Rng, layout, panic_message};
@@ -282,4 +284,41 @@ fn system_blocks_touch_no_more_than_their_own_bytes() {
         arena.deallocate(shrunk, small);
     }
     assert_eq!(arena.info().system, 0);
+}
+
+/// An arena that may overflow looks for parked memory less and less often, but before it refuses.
+#[test]
+fn parked_memory_serves_before_a_refusal() {
+    let config = Config::new(Arena::MIN_CAPACITY).on_exhausted(Exhausted::System).system_limit(31 * KIB);
+    let arena = Arena::with_config(config);
+    let block = || Block::new(&arena, layout(64, 8), 2).expect("memory");
+    std::thread::scope(|scope| {
+        let (tells, told) = mpsc::channel();
+        let (asks, asked) = mpsc::channel::<()>();
+        let arena = &arena;
+        scope.spawn(move || {
+            let large = Block::new(arena, layout(32 * KIB, 8), 1).expect("memory");
+            tells.send(()).expect("the test waits");
+            asked.recv().expect("the test asks");
+            // It was the only one of its pool, which stays the thread's for the next of this size.
+            large.free(arena);
+            tells.send(()).expect("the test waits");
+            assert!(asked.recv().is_err(), "the test has ended");
+        });
+        told.recv().expect("a block");
+        let mut blocks = Vec::new();
+        while arena.info().system < 30 * KIB {
+            blocks.push(block());
+        }
+        asks.send(()).expect("the thread waits");
+        told.recv().expect("a free");
+        std::thread::sleep(Duration::from_millis(20));
+        let before = arena.info().allocated;
+        while arena.info().allocated == before {
+            blocks.push(block());
+        }
+        blocks.into_iter().for_each(|block| block.free(arena));
+        drop(asks);
+    });
+    assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
 }

@@ -21,9 +21,7 @@ use crate::slab::pool::{Pool, Standing};
 /// Pools handed over at a time.
 const POOLS: usize = 64;
 /// Times that an asking thread gives way to the others.
-const PATIENCE: usize = 32;
-/// Looks in a row that find nothing: chunks may be on their way from one heap to another.
-const VAIN: usize = 2;
+const PATIENCE: usize = 16;
 
 /// Calls `attempt` while others hand over what they have of the slab. `None`: nobody has anything, or those who have do not
 /// come by.
@@ -31,23 +29,23 @@ pub(crate) fn ask<T>(shared: &Shared, class: Class, attempt: impl Fn() -> Option
     let own = thread::find(shared).map(|local| local.slot());
     let is_own = |slot: &Slot| own == Some(core::ptr::from_ref(slot) as usize);
     let mut found = None;
-    let (mut turns, mut vain) = (0, 0);
-    while found.is_none() && turns < PATIENCE && vain < VAIN {
-        let (mut promising, mut alone) = (false, true);
-        for slot in shared.heaps() {
-            let _held = slot.lock.lock();
-            if slot.has_owner() && !is_own(slot) {
-                alone = false;
-                if givers(shared, slot, class).next().is_some() {
-                    promising = true;
-                    from_sleeper(shared, slot, class);
-                }
+    let mut turns = 0;
+    while found.is_none() && turns < PATIENCE {
+        let mut promising = false;
+        for slot in shared.heaps().filter(|slot| slot.has_owner() && !is_own(slot)) {
+            let Some(_held) = slot.lock.try_lock() else {
+                // Whoever holds the lock is busy there, and can be asked.
+                promising = true;
+                continue;
+            };
+            if slot.has_owner() && givers(shared, slot, class).next().is_some() {
+                promising = true;
+                from_sleeper(shared, slot, class);
             }
         }
-        if alone {
+        if !promising {
             break;
         }
-        vain = if promising { 0 } else { vain + 1 };
         shared.want(class);
         found = attempt();
         if found.is_none() {
@@ -55,7 +53,9 @@ pub(crate) fn ask<T>(shared: &Shared, class: Class, attempt: impl Fn() -> Option
         }
         turns += 1;
     }
-    shared.take_wanted();
+    if turns > 0 {
+        shared.take_wanted();
+    }
     found
 }
 

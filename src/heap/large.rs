@@ -42,8 +42,15 @@ fn take(shared: &Shared, size: usize, align: usize) -> Option<Span> {
     let units = slab_of(shared.map().capacity(), size)? / UNIT;
     let align = align.div_ceil(UNIT);
     shared.take_large(units, align).or_else(|| {
+        if shared.pace.skips() {
+            return None;
+        }
         recover::run(shared, None);
-        shared.take_large(units, align)
+        let found = shared.take_large(units, align);
+        if found.is_none() {
+            shared.pace.looked_in_vain();
+        }
+        found
     })
 }
 

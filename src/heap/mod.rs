@@ -16,6 +16,7 @@
 //! | [`owner`]    | who owns a heap, by the kernel's numbers                                |
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
 //! | [`inbox`]    | pools that other threads returned chunks to                             |
+//! | `pace`       | how often a full arena looks for parked memory                          |
 //! | [`recover`]  | finding parked memory before a request fails                            |
 //! | `handover`   | making a living thread's partly used pools everybody's                  |
 //! | [`steal`]    | taking from an idle thread the lists it has no use for                  |
@@ -40,6 +41,8 @@ pub(crate) mod local;
 pub(crate) mod outbox;
 #[cfg(not(loom))]
 mod owner;
+#[cfg(not(loom))]
+mod pace;
 #[cfg(not(loom))]
 pub(crate) mod recover;
 #[cfg(not(loom))]

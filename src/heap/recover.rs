@@ -37,6 +37,10 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
                     slot.shelve(shared, local, class);
                 }
                 slot.hear(shared);
+                // The last resort looks through all pools once more.
+                if let Some(class) = wanted {
+                    slot.slab(class).set_eager(false);
+                }
             }
             Some(local) => {
                 hear_for(shared, slot);

@@ -85,6 +85,17 @@ fn after_recovery(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Se
     if let Some(found) = from_gathered(shared, class) {
         return Some(found);
     }
+    if shared.pace.skips() {
+        return None;
+    }
+    let found = from_parked(shared, class, attempt);
+    if found.is_none() {
+        shared.pace.looked_in_vain();
+    }
+    found
+}
+
+fn from_parked(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Served>) -> Option<Served> {
     for _ in 0..ATTEMPTS {
         let gained = recover::run(shared, Some(class));
         let again = attempt();
@@ -191,7 +202,7 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
         pool.rest_available(live);
         slab.available.append(shared.map(), unit);
     } else {
-        pool.rest_full(live);
+        pool.rest_full(live, slab.is_eager());
         slab.full.push(shared.map(), unit);
     }
 }
@@ -217,12 +228,17 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
     }
     let inherited = if shared.has_departed() { shared.inherit(slot, class) } else { None };
     if let Some(unit) = inherited.or_else(|| slot.new_pool(shared, class)) {
+        slab.set_eager(false);
+
         return Some(unit);
     }
     // Full pools rest until a part is back; now every chunk counts.
-    if let Some(unit) = slab.full.iter(map).find(|&unit| Pool::at(map, unit).can_give()) {
-        slab.full.remove(map, unit);
-        return Some(unit);
+    if !slab.is_eager() {
+        slab.look_through(shared);
+        if let Some(unit) = slab.available.first() {
+            slab.available.remove(map, unit);
+            return Some(unit);
+        }
     }
     shared.inherit_common(slot, class)
 }
@@ -274,7 +290,7 @@ fn pop_listed(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
             Standing::Available => slab.available.remove(map, unit),
             _ => slab.full.remove(map, unit),
         }
-        pool.rest_full(pool.live());
+        pool.rest_full(pool.live(), slab.is_eager());
         slab.full.push(map, unit);
     } else if pool.standing() == Standing::Full {
         slab.full.remove(map, unit);

@@ -3,6 +3,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
+use super::pace::Pace;
 use super::slot::{SLOT, Slot};
 use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
 use crate::lock::{Guard, Lock};
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     wanted: AtomicU32,
     /// Next in the registry; under its lock.
     pub(crate) next: AtomicUsize,
+    pub(crate) pace: Pace,
     /// Held while looking for parked memory, so that threads do not look at the same time.
     pub(crate) recovery: Lock,
     /// Times that parked memory was looked for, counted at the start; written under that lock.
@@ -58,7 +60,13 @@ unsafe impl Sync for Shared {}
 
 impl Shared {
     /// Reserves an arena of at most `capacity` bytes: less if the address space is limited, but at least `least`.
-    pub(crate) fn reserve(capacity: usize, least: usize, huge: Huge, primary: bool) -> Option<NonNull<Shared>> {
+    pub(crate) fn reserve(
+        capacity: usize,
+        least: usize,
+        huge: Huge,
+        overflows: bool,
+        primary: bool,
+    ) -> Option<NonNull<Shared>> {
         static UIDS: AtomicU64 = AtomicU64::new(1);
         crate::hardened::key::draw();
         let map = reserve_map(capacity, least)?;
@@ -72,6 +80,7 @@ impl Shared {
                 primary,
                 wanted: AtomicU32::new(0),
                 next: AtomicUsize::new(0),
+                pace: Pace::new(overflows),
                 recovery: Lock::new(),
                 recoveries: Cell32::new(0),
                 slots_lock: Lock::new(),
@@ -224,7 +233,8 @@ impl Shared {
 
     /// Calls `visit` with each departed heap and the common one, locked, until it yields something.
     pub(crate) fn find_in_ownerless<T>(&self, mut visit: impl FnMut(&Slot) -> Option<T>) -> Option<T> {
-        self.heaps().find_map(|slot| {
+        // One that is left this moment may be missed.
+        self.heaps().filter(|slot| !slot.has_owner()).find_map(|slot| {
             let _held = slot.lock.lock();
             if slot.local().is_some() { None } else { visit(slot) }
         })
@@ -234,7 +244,9 @@ impl Shared {
     pub(crate) fn take(&self, units: usize, align: usize) -> Option<Span> {
         // Relaxed: a count that guides a guess.
         let filled = self.filled.load(Ordering::Relaxed);
-        self.with_space(|space| space.take(&self.map, units, align, filled))
+        let span = self.with_space(|space| space.take(&self.map, units, align, filled))?;
+        self.pace.hurry();
+        Some(span)
     }
 
     /// As [`Shared::take`], but of what was handed out before and is free.
@@ -246,7 +258,9 @@ impl Shared {
     pub(crate) fn take_large(&self, units: usize, align: usize) -> Option<Span> {
         // Relaxed: as above.
         let filled = self.filled.load(Ordering::Relaxed);
-        self.with_space(|space| space.take_large(&self.map, units, align, filled))
+        let span = self.with_space(|space| space.take_large(&self.map, units, align, filled))?;
+        self.pace.hurry();
+        Some(span)
     }
 
     /// Enters units of a pool as being in full use.

@@ -37,6 +37,8 @@ pub(crate) struct Slab {
     /// Chunks that the owner has had from pools that threads share; from bit [`RETURNED`] on, how often it has sent home at
     /// once what it freed.
     lent: Cell32,
+    /// Whether memory ran out: all full pools were looked through then, and say so when their next chunk is back.
+    eager: Cell32,
 }
 
 /// With more heaps than this (the first is the common one), threads share pools at first: fewer waste little.
@@ -51,6 +53,30 @@ const BORROWS: u32 = 4;
 const RETURNED: u32 = 16;
 
 impl Slab {
+    pub(crate) fn is_eager(&self) -> bool {
+        self.eager.get() != 0
+    }
+
+    pub(crate) fn set_eager(&self, eager: bool) {
+        self.eager.set(eager.into());
+    }
+
+    /// Looks through the full pools: those with chunks to give become available, the others will say when they have one. A
+    /// return that another thread is about to make meanwhile may be missed.
+    pub(crate) fn look_through(&self, shared: &Shared) {
+        let map = shared.map();
+        self.set_eager(true);
+        for unit in self.full.iter(map) {
+            let pool = Pool::at(map, unit);
+            pool.rest_full(pool.live(), true);
+            if pool.can_give() {
+                self.full.remove(map, unit);
+                pool.rest_available(pool.live());
+                self.available.append(map, unit);
+            }
+        }
+    }
+
     /// Counts a chunk that the owner gets from a shared pool.
     pub(crate) fn lend(&self) {
         self.lent.set(self.lent.get() + 1);
@@ -347,7 +373,7 @@ impl Slot {
             if let Some(unit) = slab.current() {
                 let pool = Pool::at(shared.map(), unit);
                 slab.set_current(None);
-                pool.rest_full(pool.carved() - pool.freed_beside());
+                pool.rest_full(pool.carved() - pool.freed_beside(), false);
                 slab.full.push(shared.map(), unit);
             }
         }
@@ -364,6 +390,7 @@ impl Slot {
             slab.full.clear();
             slab.set_current(None);
             slab.pools.set(0);
+            slab.set_eager(false);
         }
         if let Some(local) = self.local() {
             local.clear();

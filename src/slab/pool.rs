@@ -185,9 +185,10 @@ impl Pool {
         self.last.set(live);
     }
 
-    /// The pool has nothing to give: look again when some chunks are back.
-    pub(crate) fn rest_full(&self, live: u32) {
+    /// The pool has nothing to give: look again when some chunks are back; where it is `eager`, at the first.
+    pub(crate) fn rest_full(&self, live: u32, eager: bool) {
         self.set_standing(Standing::Full);
+        self.wake.set(if eager { 1 } else { wake(self.capacity.get()) });
         let back = self.wake.get().min(live);
         self.look_at(live, live - back);
     }
