@@ -8,7 +8,8 @@ pub enum Exhausted {
     /// The request fails: a null pointer from `GlobalAlloc`, `Err` from the arena's own calls.
     #[default]
     Fail,
-    /// The system allocator serves it, within [`Config::system_limit`].
+    /// The system allocator serves it, within [`Config::system_limit`]. Of many such requests in a row not each looks for
+    /// parked memory, but all that the system refuses do.
     System,
 }
 

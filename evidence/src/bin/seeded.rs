@@ -19,7 +19,8 @@ const TEST_LIMIT: Duration = Duration::from_secs(40);
 const HANG_LIMIT: Duration = Duration::from_secs(20);
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
-/// A test: `lib <name>`, `models <name>` (loom's, of the library), or `<file of tests/> <name>`.
+/// A test: `lib <name>`, `models <name>` (loom's, of the library), `schedules <name>` (shuttle's), or
+/// `<file of tests/> <name>`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Test {
     file: String,
@@ -139,6 +140,11 @@ impl Copy {
                 .env("CARGO_TARGET_DIR", self.target.join("loom"))
                 .env("RUSTFLAGS", "--cfg loom -A dead_code -A unused")
                 .env("LOOM_MAX_PREEMPTIONS", "3"),
+            "schedules" => command
+                .arg("--lib")
+                .env("CARGO_TARGET_DIR", self.target.join("shuttle"))
+                .env("RUSTFLAGS", "--cfg shuttle -A dead_code -A unused")
+                .env("SHUTTLE_SILENCE_WARNINGS", "1"),
             _ => command.args(["--test", file]),
         };
         command
