@@ -6,7 +6,7 @@ use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::AtomicPtr;
 
 use crate::class::{UNIT, UNIT_SHIFT};
-use crate::config::{Config, Exhausted};
+use crate::config::Config;
 use crate::heap::shared::Shared;
 use crate::heap::{recover, registry, stats};
 use crate::info::{Info, SlabUsage};
@@ -188,8 +188,7 @@ impl Arena {
             wants_primary,
             |primary| {
                 let huge = self.config.huge_pages.policy();
-                let overflows = self.config.exhausted == Exhausted::System;
-                Shared::reserve(self.config.capacity, Arena::MIN_CAPACITY, huge, overflows, primary)
+                Shared::reserve(self.config.capacity, Arena::MIN_CAPACITY, huge, primary)
             },
             |made| self.publish(made),
         )?;

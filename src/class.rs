@@ -69,7 +69,7 @@ const BY_SIZE: [u16; FINE_LIMIT + 1] = {
     table
 };
 
-/// Units of a full-grown pool by class: at least eight chunks, and mostly 32, with little left over at their end.
+/// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end.
 const POOL_UNITS: [u8; CLASSES] = {
     let mut table = [0; CLASSES];
     let mut class = 0;
@@ -97,7 +97,7 @@ const fn step_above(size: usize) -> usize {
 }
 
 const fn best_units(size: usize) -> u8 {
-    // 32 chunks, but 64 to 256 KiB; or 16, but 1 MiB at most.
+    // 32 chunks, but 64 to 256 KiB; or 16, but 1 MiB at most; or up to twice that, if less is left over.
     let most = size.div_ceil(UNIT / 32);
     let least = size.div_ceil(UNIT / 16);
     let mut units = if most > 16 { 16 } else { most };

@@ -13,6 +13,7 @@ use crate::class::Class;
 use crate::config::Exhausted;
 use crate::error::AllocError;
 use crate::heap::local::{Beside, Local};
+use crate::heap::pace::Look;
 use crate::heap::refill::{self, Served};
 use crate::heap::shared::Shared;
 use crate::heap::{large, returns, thread};
@@ -66,7 +67,8 @@ impl Arena {
     }
 
     /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, or by address. With
-    /// [`Exhausted::System`] a full arena gives a block of the system of as many bytes, as it does for all layouts.
+    /// [`Exhausted::System`] a full arena gives a block of the system of as many bytes, as it does for layouts, unless
+    /// layouts of that size are the system's.
     ///
     /// # Errors
     /// As [`Arena::allocate`].
@@ -82,8 +84,8 @@ impl Arena {
         // The last one: layouts of its size are the system's.
         let shared = self.shared().ok_or(AllocError)?;
         let served = match Class::of(slab) {
-            Some(class) => refill::allocate_unlisted(shared, class),
-            None => large::allocate(shared, slab, 8, false),
+            Some(class) => refill::allocate_unlisted(shared, class, Look::Sure),
+            None => large::allocate(shared, slab, 8, false, Look::Sure),
         };
         let block = served.map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, slab));
         NonNull::new(block).ok_or(AllocError)
@@ -229,26 +231,26 @@ impl Arena {
         }
         let capacity = shared.map().capacity();
         let place = arena.config.place(arena.roomy(layout, ask, capacity), capacity);
-        let serve = || match place {
-            Place::Chunk(class) => refill::allocate(shared, class),
-            Place::Unlisted(class) => refill::allocate_unlisted(shared, class),
-            Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero()),
+        let serve = |look| match place {
+            Place::Chunk(class) => refill::allocate(shared, class, look),
+            Place::Unlisted(class) => refill::allocate_unlisted(shared, class, look),
+            Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero(), look),
             Place::System | Place::None => None,
         };
         let from_system = || arena.account(shared).allocate(layout, ask.zero());
         if let Place::System = place {
             return from_system();
         }
-        let mut served = serve();
-        if served.is_none() && arena.config.exhausted == Exhausted::System {
+        if arena.config.exhausted == Exhausted::System {
+            if let Some(served) = serve(Look::Paced) {
+                return arena.hand_out(served, layout, ask);
+            }
             let block = from_system();
             if !block.is_null() {
                 return block;
             }
-            shared.pace.hurry();
-            served = serve();
         }
-        served.map_or(null_mut(), |served| arena.hand_out(served, layout, ask))
+        serve(Look::Sure).map_or(null_mut(), |served| arena.hand_out(served, layout, ask))
     }
 
     /// As [`Arena::deallocate_slow`] with the arguments where the caller has them.

@@ -10,6 +10,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Once;
 
 /// Before each block, on the page that ends where the block begins.
 struct Header {
@@ -70,13 +71,15 @@ extern "C" fn after_fork() {
     unlock();
 }
 
+/// Whether there was a block of this kind: else the table need not be locked, by a thread that the child of a fork lacks.
+static USED: AtomicBool = AtomicBool::new(false);
+
+fn used() -> bool {
+    // Relaxed: whoever asks about a block learned of it after it was set.
+    USED.load(Ordering::Relaxed)
+}
+
 fn with_table<T>(work: impl FnOnce(&mut [*mut Header; ROWS], &mut usize) -> T) -> T {
-    static KNOWN: AtomicBool = AtomicBool::new(false);
-    // Relaxed: the first comer alone does it. May allocate or free, and come back here.
-    if !KNOWN.load(Ordering::Relaxed) && !KNOWN.swap(true, Ordering::Relaxed) {
-        // SAFETY: the handlers live as long as the program.
-        unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
-    }
     let locked = FORKS.load(Ordering::Relaxed) == mark();
     if !locked {
         lock();
@@ -104,6 +107,13 @@ fn header(block: usize, page: usize) -> *mut Header {
 
 /// Maps a block; all its bytes are zero. Null: the limit is reached, or the kernel refuses.
 pub(crate) fn allocate(size: usize, align: usize, limit: usize) -> *mut u8 {
+    static HANDLERS: Once = Once::new();
+    // May allocate, but no block of this kind.
+    // SAFETY: the handlers live as long as the program.
+    HANDLERS.call_once(|| unsafe {
+        libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork));
+        USED.store(true, Ordering::Relaxed);
+    });
     let page = page();
     let Some(usable) = size.checked_next_multiple_of(page) else { return null_mut() };
     let slack = align.saturating_sub(page);
@@ -147,6 +157,9 @@ fn insert(block: usize, page: usize) {
 
 /// Takes a block from the table; `None`: it is none of ours.
 fn remove(block: usize, page: usize) -> Option<*mut Header> {
+    if !used() {
+        return None;
+    }
     with_table(|rows, _| {
         let mut link: *mut *mut Header = &mut rows[row(block)];
         // SAFETY: headers in the table are of live blocks.
@@ -166,6 +179,9 @@ fn remove(block: usize, page: usize) -> Option<*mut Header> {
 
 /// Bytes that the caller of a block may use; `None`: it is none of ours.
 pub(crate) fn usable_size(block: usize) -> Option<usize> {
+    if !used() {
+        return None;
+    }
     let page = page();
     with_table(|rows, _| {
         let mut at = rows[row(block)];
@@ -235,5 +251,5 @@ pub(crate) fn resize(block: usize, size: usize, limit: usize) -> *mut u8 {
 
 /// Bytes in callers' hands.
 pub(crate) fn held() -> usize {
-    with_table(|_, held| *held)
+    if used() { with_table(|_, held| *held) } else { 0 }
 }

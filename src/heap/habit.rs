@@ -14,16 +14,15 @@ use super::local::Local;
 use super::shared::Shared;
 use super::slot::Slot;
 use crate::class::Class;
-use crate::slab::pool::{Pool, Standing};
 
 /// Frees beside the lists until the first sample; doubles while samples agree.
-const PATIENCE: u32 = 8 << 10;
+const PATIENCE: u32 = if cfg!(shuttle) { 8 } else { 8 << 10 };
 /// Doublings at most.
 const STEADIEST: u32 = 7;
 /// Frees in a sample.
-const SAMPLE: u32 = 512;
+const SAMPLE: u32 = if cfg!(shuttle) { 8 } else { 512 };
 /// The first of them, from which the model learns.
-const LESSONS: u32 = 128;
+const LESSONS: u32 = SAMPLE / 4;
 /// Errors of the model in the rest, a quarter, from which on frees go to the pools' own lists. Most programs stay far
 /// below, and random replacement above.
 const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
@@ -150,9 +149,10 @@ fn begin(shared: &Shared, local: &Local) {
     local.habit().begin_sample();
 }
 
-/// One free of the sample, into a pool of the thread's.
-pub(crate) fn watch(shared: &Shared, local: &Local, pool: &Pool) {
-    if local.habit().enter(pool.standing() == Standing::Current) {
+/// One free of the sample, into a current pool or another of the thread's. It is done: at the end of a sample this waits for
+/// the heap's lock, and while an owner sleeps there its pools may be handed over.
+pub(crate) fn watch(shared: &Shared, local: &Local, current: bool) {
+    if local.habit().enter(current) {
         end(shared, local);
     }
 }

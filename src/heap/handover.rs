@@ -6,10 +6,12 @@
 //!
 //! - An owner that runs hands over its own pools: it is asked to ([`ask`]), and does so at its next slow path
 //!   ([`answer`]).
-//! - For an owner that sleeps, the asking thread does it: it changes the tags first, and then makes sure
-//!   that the owner sleeps in a system call of its own. If so it is not between reading a tag and the store of its free, and
-//!   will read the new tag when it wakes. If not, the old tags are put back; frees in between went to the outbox, from
-//!   where they find home by the tag of that time.
+//! - For an owner that sleeps, the asking thread does it: it changes the tags first, and then makes sure that the owner
+//!   sleeps in a system call of its own, which may be the wait for its heap's lock. There is none between reading a tag and
+//!   the store of a free, so that it will read the new tag when it wakes. If it does not sleep, the old tags are put back;
+//!   frees in between went to the outbox, from where they find home by the tag of that time.
+//!
+//! Current pools are not handed over.
 
 use super::shared::{COMMON, Shared};
 use super::slot::Slot;
@@ -22,50 +24,59 @@ use crate::slab::pool::{Pool, Standing};
 const POOLS: usize = 64;
 /// Times that an asking thread gives way to the others.
 const PATIENCE: usize = 16;
+/// One turn in so many asks the kernel who sleeps.
+const PROOF_EACH: usize = 4;
 
 /// Calls `attempt` while others hand over what they have of the slab. `None`: nobody has anything, or those who have do not
 /// come by.
 pub(crate) fn ask<T>(shared: &Shared, class: Class, attempt: impl Fn() -> Option<T>) -> Option<T> {
-    let own = thread::find(shared).map(|local| local.slot());
-    let is_own = |slot: &Slot| own == Some(core::ptr::from_ref(slot) as usize);
-    let mut found = None;
-    let mut turns = 0;
-    while found.is_none() && turns < PATIENCE {
-        let mut promising = false;
-        for slot in shared.heaps().filter(|slot| slot.has_owner() && !is_own(slot)) {
-            let Some(_held) = slot.lock.try_lock() else {
-                // Whoever holds the lock is busy there, and can be asked.
-                promising = true;
-                continue;
-            };
-            if slot.has_owner() && givers(shared, slot, class).next().is_some() {
-                promising = true;
-                from_sleeper(shared, slot, class);
-            }
+    let mut turn = 0;
+    let found = loop {
+        let promising = look_around(shared, class, turn % PROOF_EACH == 0);
+        // Withdraws what was asked for, if nobody has answered.
+        let found = attempt();
+        if found.is_some() || !promising || turn == PATIENCE {
+            break found;
         }
-        if !promising {
-            break;
-        }
+        turn += 1;
         shared.want(class);
-        found = attempt();
-        if found.is_none() {
-            os::give_way();
-        }
-        turns += 1;
-    }
-    if turns > 0 {
+        os::give_way();
+    };
+    if turn > 0 {
         shared.take_wanted();
     }
     found
 }
 
-/// Hands over what a thread that is not in the arena has of the slab. Its heap is locked, and it is not the caller's.
-fn from_sleeper(shared: &Shared, slot: &Slot, class: Class) {
+/// Whether another thread may have chunks of the slab to hand over. With `proof`, those of the first that sleeps are.
+fn look_around(shared: &Shared, class: Class, proof: bool) -> bool {
+    let own = thread::find(shared).map(|local| local.slot());
+    let is_own = |slot: &Slot| own == Some(core::ptr::from_ref(slot) as usize);
+    let mut promising = false;
+    for slot in shared.heaps().filter(|slot| slot.has_owner() && !is_own(slot)) {
+        let Some(_held) = slot.lock.try_lock() else {
+            // Whoever holds the lock is busy there, and can be asked.
+            promising = true;
+            continue;
+        };
+        if slot.has_owner() && givers(shared, slot, class).next().is_some() {
+            promising = true;
+            if proof && from_sleeper(shared, slot, class) {
+                break;
+            }
+        }
+    }
+    promising
+}
+
+/// Hands over what a thread that is not in the arena has of the slab; whether it sleeps. Its heap is locked, and it is not
+/// the caller's.
+fn from_sleeper(shared: &Shared, slot: &Slot, class: Class) -> bool {
     if !os::seems_asleep(slot.owner.thread()) {
-        return;
+        return false;
     }
     let common = shared.slot(COMMON);
-    let Some(_held) = common.lock.try_lock() else { return };
+    let Some(_held) = common.lock.try_lock() else { return false };
     let mut units = [0; POOLS];
     let mut found = 0;
     for unit in givers(shared, slot, class).take(POOLS) {
@@ -74,11 +85,13 @@ fn from_sleeper(shared: &Shared, slot: &Slot, class: Class) {
         found += 1;
     }
     let units = &units[..found];
-    if os::is_asleep(slot.owner.thread()) {
+    let asleep = os::is_asleep(slot.owner.thread());
+    if asleep {
         units.iter().for_each(|&unit| hand_over(shared, slot, common, unit));
     } else {
         units.iter().for_each(|&unit| tag(shared, slot, unit));
     }
+    asleep
 }
 
 /// By a running owner with its heap locked: hands over what is wanted, but for the first `kept` pools.

@@ -3,11 +3,67 @@
 
 use core::cell::Cell;
 
-use crate::slab::mark::{END, FLOOR, GONE, OWED};
+use crate::slab::mark::{END, FLOOR, GONE, OWED, OWED_AGAIN};
 use crate::sync::{AtomicUsize, Ordering};
 
-/// Added to a head that is noted: 0 is no note.
-const NOTE: usize = 1;
+/// In a [`Note`]: a head is noted. Heads are multiples of 8.
+const PENDING: usize = 1;
+/// In a [`Note`]: the mark is [`OWED_AGAIN`], not [`OWED`].
+const AGAIN: usize = 4;
+
+/// What a thief has taken of a list and may have to give back, and which mark it has left, or the next one will leave: one in
+/// which the list itself cannot end. Under the heap's lock. All-zero bytes: nothing.
+#[repr(transparent)]
+pub(crate) struct Note(Cell<usize>);
+
+impl Note {
+    #[cfg(all(test, loom))]
+    const fn new() -> Note {
+        Note(Cell::new(0))
+    }
+
+    /// The head that was taken.
+    pub(crate) fn pending(&self) -> Option<usize> {
+        let word = self.0.get();
+        (word & PENDING != 0).then_some(word & !(PENDING | AGAIN))
+    }
+
+    fn mark(&self) -> usize {
+        if self.0.get() & AGAIN == 0 { OWED } else { OWED_AGAIN }
+    }
+
+    fn enter(&self, first: usize) {
+        self.0.set(first | PENDING | self.0.get() & AGAIN);
+    }
+
+    /// Nothing is pending. Where the list may still end in the mark, the next one is the other.
+    fn strike(&self, stale: bool) {
+        self.0.set(self.0.get() & AGAIN ^ if stale { AGAIN } else { 0 });
+    }
+
+    /// The list becomes that of `other`, which may end in an old mark. Nothing is pending in either.
+    pub(crate) fn follow(&self, other: &Note) {
+        self.0.set(other.0.get() & AGAIN);
+    }
+
+    /// The list is another one.
+    pub(crate) fn clear(&self) {
+        self.0.set(0);
+    }
+
+    /// What is missing from the list, if that ends in `end`.
+    pub(crate) fn missing(&self, end: usize) -> Option<usize> {
+        self.pending().filter(|_| end == self.mark())
+    }
+
+    /// By a thief: the list ends in `end`, and no operation of the owner's is under way. What is missing from it is the
+    /// caller's, and nothing is pending.
+    pub(crate) fn resolve(&self, end: usize) -> Option<usize> {
+        let missing = self.missing(end);
+        self.strike(end == self.mark());
+        missing
+    }
+}
 
 /// First chunk of a list; a value below [`FLOOR`] if there is none.
 #[repr(transparent)]
@@ -43,50 +99,44 @@ impl Head {
         head
     }
 
-    /// By a thief: swaps the head for the mark and notes what it was, be it the usual end.
-    pub(crate) fn mark(&self, owed: &Cell<usize>) -> bool {
+    /// By a thief: swaps the head for the mark and notes what it was, be it the usual end. Nothing is pending.
+    pub(crate) fn mark(&self, note: &Note) -> bool {
         let first = self.get();
-        if (first < FLOOR && first != END) || !self.swap(first, OWED) {
+        if (first < FLOOR && first != END) || !self.swap(first, note.mark()) {
             return false;
         }
-        owed.set(first + NOTE);
+        note.enter(first);
         true
     }
 
     /// By a thief: the list behind the mark, if the owner slept after it was set, the mark still stands, and the list is
     /// `worth` taking. Else the list is put back, or left to the owner to settle.
-    pub(crate) fn confirm(&self, owed: &Cell<usize>, asleep: bool, worth: impl Fn(usize) -> bool) -> Option<usize> {
-        let first = owed.get().checked_sub(NOTE)?;
+    pub(crate) fn confirm(&self, note: &Note, asleep: bool, worth: impl Fn(usize) -> bool) -> Option<usize> {
+        let (first, mark) = (note.pending()?, note.mark());
         // A push that begins after the owner slept may find either end mark; nothing is missing from its list.
-        if asleep && self.get() == OWED && worth(first) && self.swap(OWED, GONE) {
-            owed.set(0);
+        if asleep && self.get() == mark && worth(first) && self.swap(mark, GONE) {
+            note.strike(true);
             return Some(first);
         }
-        // `owed` stays until the owner settles: it may be about to store a list that ends in the mark.
-        self.swap(OWED, first);
+        // The note stays until the owner settles: it may be about to store a list that ends in the mark.
+        self.swap(mark, first);
         None
-    }
-
-    /// The list behind the mark that is missing from the one that ends, or began, in `end`.
-    pub(crate) fn missing(owed: &Cell<usize>, end: usize) -> Option<usize> {
-        owed.get().checked_sub(NOTE).filter(|_| end == OWED)
     }
 
     /// By the owner, or for one that is gone: appends what is owed if the list says so. `last` finds a list's last
     /// chunk and its end mark.
-    pub(crate) fn settle(
-        &self,
-        owed: &Cell<usize>,
-        last: impl Fn(usize) -> (usize, usize),
-        link: impl Fn(usize, usize),
-    ) {
-        let Some(missing) = owed.replace(0).checked_sub(NOTE) else { return };
-        let first = self.get();
+    pub(crate) fn settle(&self, note: &Note, last: impl Fn(usize) -> (usize, usize), link: impl Fn(usize, usize)) {
+        let Some(missing) = note.pending() else { return };
+        let (first, mark) = (self.get(), note.mark());
+        note.strike(false);
         if first < FLOOR {
-            // END: the list went on in the owner's hands, what was owed is used up.
-            self.set(if first == OWED { missing } else { END });
-        } else if let (last, OWED) = last(first) {
-            link(last, missing);
+            // Another end: the list went on in the owner's hands, what was owed is used up.
+            self.set(if first == mark { missing } else { END });
+        } else {
+            let (last, end) = last(first);
+            if end == mark {
+                link(last, missing);
+            }
         }
     }
 
@@ -106,8 +156,16 @@ mod models {
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
 
-    /// Chunks are numbers from [`FLOOR`] on, with their links beside them.
+    /// Chunks are multiples of 8 from [`FLOOR`] on, with their links beside them.
     const CHUNKS: usize = 3;
+
+    fn chunk(number: usize) -> usize {
+        FLOOR + number * 8
+    }
+
+    fn number(chunk: usize) -> usize {
+        (chunk - FLOOR) / 8
+    }
 
     struct Thread {
         head: Head,
@@ -117,7 +175,7 @@ mod models {
         asleep: AtomicBool,
         /// The heap's lock, and what it protects.
         lock: Lock,
-        owed: Cell<usize>,
+        owed: Note,
         /// A chunk beside the list: the owner's to take without the lock when that has ended.
         beside: UnsafeCell<Option<usize>>,
     }
@@ -129,17 +187,17 @@ mod models {
 
     impl Thread {
         fn next(&self, chunk: usize) -> usize {
-            self.links[chunk - FLOOR].load(Ordering::Relaxed)
+            self.links[number(chunk)].load(Ordering::Relaxed)
         }
 
         fn link(&self, chunk: usize, next: usize) {
-            self.links[chunk - FLOOR].store(next, Ordering::Relaxed)
+            self.links[number(chunk)].store(next, Ordering::Relaxed)
         }
 
         /// Uses a chunk that is the calling thread's.
         fn touch(&self, chunk: usize) {
             // SAFETY: the chunk is in the caller's hands, or in a list of its own.
-            self.plain[chunk - FLOOR].with_mut(|word| unsafe { *word += 1 });
+            self.plain[number(chunk)].with_mut(|word| unsafe { *word += 1 });
         }
 
         fn last(&self, first: usize) -> (usize, usize) {
@@ -150,10 +208,21 @@ mod models {
             (at, self.next(at))
         }
 
+        /// What the list ends in, as a thief sees it.
+        fn end(&self) -> usize {
+            let mut at = self.head.get();
+            for _ in 0..=CHUNKS {
+                if at >= FLOOR {
+                    at = self.next(at);
+                }
+            }
+            at
+        }
+
         fn count(&self, first: usize, seen: &mut [u32; CHUNKS]) {
             let mut at = first;
             while at >= FLOOR {
-                seen[at - FLOOR] += 1;
+                seen[number(at)] += 1;
                 self.touch(at);
                 at = self.next(at);
             }
@@ -196,15 +265,15 @@ mod models {
 
     /// While the owner works and falls asleep, or does not, a thief tries to take its list: afterwards every chunk is
     /// in exactly one place.
-    fn steal(name: &str, listed: bool, work: fn(&Thread, &mut [u32; CHUNKS])) {
+    fn steal(name: &str, listed: bool, twice: bool, work: fn(&Thread, &mut [u32; CHUNKS])) {
         explored(name, move || {
             let thread = Arc::new(Thread {
                 head: Head(AtomicUsize::new(if listed { FLOOR } else { END })),
-                links: [FLOOR + 1, END, END].map(AtomicUsize::new),
+                links: [chunk(1), END, END].map(AtomicUsize::new),
                 plain: [(); CHUNKS].map(|()| UnsafeCell::new(0)),
                 asleep: AtomicBool::new(false),
                 lock: Lock::new(),
-                owed: Cell::new(0),
+                owed: Note::new(),
                 beside: UnsafeCell::new(if listed { None } else { Some(FLOOR) }),
             });
             let owner = Arc::clone(&thread);
@@ -220,17 +289,39 @@ mod models {
             });
             let (stolen, beside) = {
                 let _held = thread.lock.lock();
+                let asleep = || thread.asleep.fetch_or(false, Ordering::AcqRel);
                 let marked = thread.head.mark(&thread.owed);
-                let asleep = thread.asleep.fetch_or(false, Ordering::AcqRel);
-                let stolen = if marked { thread.head.confirm(&thread.owed, asleep, |_| true) } else { None };
+                let stolen = if marked { thread.head.confirm(&thread.owed, asleep(), |_| true) } else { None };
                 (stolen, stolen.and_then(|_| thread.take_beside()))
             };
+            // Another look, perhaps while the owner sleeps; then another attempt.
+            let again = |seen: &mut [u32; CHUNKS]| {
+                let _held = thread.lock.lock();
+                let asleep = || thread.asleep.fetch_or(false, Ordering::AcqRel);
+                if thread.owed.pending().is_some() {
+                    let (before, end, after) = (asleep(), thread.end(), asleep());
+                    if !(before && after) {
+                        return;
+                    }
+                    thread.count(thread.owed.resolve(end).unwrap_or(END), seen);
+                }
+                if thread.head.mark(&thread.owed)
+                    && let Some(first) = thread.head.confirm(&thread.owed, asleep(), |_| true)
+                {
+                    thread.count(first, seen);
+                }
+            };
+            let mut taken = [0; CHUNKS];
+            if twice {
+                again(&mut taken);
+            }
             let mut seen = owner.join().unwrap();
+            seen.iter_mut().zip(taken).for_each(|(seen, taken)| *seen += taken);
             thread.count(stolen.unwrap_or(END), &mut seen);
             thread.settle();
             thread.count(thread.head.get(), &mut seen);
             for chunk in beside.into_iter().chain(thread.take_beside()) {
-                seen[chunk - FLOOR] += 1;
+                seen[number(chunk)] += 1;
             }
             assert_eq!(seen[0], 1);
             assert_eq!(seen[1], listed as u32);
@@ -240,19 +331,41 @@ mod models {
 
     #[test]
     fn a_popper_is_robbed() {
-        steal("loom_head_pop", true, |thread, held| {
+        steal("loom_head_pop", true, false, |thread, held| {
             if let Some(chunk) = thread.pop() {
-                held[chunk - FLOOR] += 1;
+                held[number(chunk)] += 1;
             }
         });
     }
 
     #[test]
     fn a_pusher_is_robbed() {
-        steal("loom_head_push", true, |thread, held| {
+        steal("loom_head_push", true, false, |thread, held| {
             if held[2] == 0 {
                 held[2] = 1;
-                thread.push(FLOOR + 2);
+                thread.push(chunk(2));
+                held[2] = 2;
+            } else {
+                held[2] = 0;
+            }
+        });
+    }
+
+    #[test]
+    fn a_popper_is_robbed_twice() {
+        steal("loom_head_pop_twice", true, true, |thread, held| {
+            if let Some(chunk) = thread.pop() {
+                held[number(chunk)] += 1;
+            }
+        });
+    }
+
+    #[test]
+    fn a_pusher_is_robbed_twice() {
+        steal("loom_head_push_twice", true, true, |thread, held| {
+            if held[2] == 0 {
+                held[2] = 1;
+                thread.push(chunk(2));
                 held[2] = 2;
             } else {
                 held[2] = 0;
@@ -263,14 +376,14 @@ mod models {
     /// What lies beside an ended list is taken by the owner without the lock, or by the thief.
     #[test]
     fn a_refiller_is_robbed() {
-        steal("loom_head_refill", false, |thread, held| {
+        steal("loom_head_refill", false, false, |thread, held| {
             if thread.head.get() == END
                 && let Some(chunk) = thread.take_beside()
             {
                 thread.push(chunk);
             }
             if let Some(chunk) = thread.pop() {
-                held[chunk - FLOOR] += 1;
+                held[number(chunk)] += 1;
             }
         });
     }

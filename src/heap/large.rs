@@ -1,5 +1,6 @@
 //! Requests that get a span of their own.
 
+use super::pace::Look;
 use super::recover;
 use super::refill::Served;
 use super::shared::Shared;
@@ -28,8 +29,8 @@ pub(crate) fn slab_of(shared_capacity: usize, size: usize) -> Option<usize> {
 }
 
 /// A span for `size` bytes at a multiple of `align`. With `zero`, all bytes are zero.
-pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool) -> Option<Served> {
-    let span = take(shared, size, align)?;
+pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool, look: Look) -> Option<Served> {
+    let span = take(shared, size, align, look)?;
     let start = shared.map().address(span.unit);
     if zero {
         // SAFETY: the span is committed and in nobody else's hands; what lies behind `stale_end` is zero already.
@@ -38,19 +39,15 @@ pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool) -
     Some(Served { chunk: start as usize, zero })
 }
 
-fn take(shared: &Shared, size: usize, align: usize) -> Option<Span> {
+fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> {
     let units = slab_of(shared.map().capacity(), size)? / UNIT;
     let align = align.div_ceil(UNIT);
     shared.take_large(units, align).or_else(|| {
-        if shared.pace.skips() {
+        if shared.pace.skips(look) {
             return None;
         }
         recover::run(shared, None);
-        let found = shared.take_large(units, align);
-        if found.is_none() {
-            shared.pace.looked_in_vain();
-        }
-        found
+        shared.take_large(units, align)
     })
 }
 
@@ -78,7 +75,7 @@ pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
 pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usize, align: usize) -> Option<usize> {
     let map = shared.map();
     let old = map.unit_of(block)?;
-    let span = take(shared, wanted, align)?;
+    let span = take(shared, wanted, align, Look::Sure)?;
     let target = map.address(span.unit);
     let whole = bytes.next_multiple_of(UNIT.max(os::page_size()));
     let old_units = map.record(old).units.get() as usize;

@@ -6,6 +6,7 @@
 //! | [`head`]     | the head of such a list, and how another thread may take it             |
 //! | [`habit`]    | whether frees into current pools go to the thread's lists               |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
+//! | `stock`      | what a heap has of one slab                                             |
 //! | `shelf`      | putting a slab's current pool away                                      |
 //! | [`shared`]   | an arena's shared state: its heaps and its space                        |
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
@@ -16,7 +17,7 @@
 //! | [`owner`]    | who owns a heap, by the kernel's numbers                                |
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
 //! | [`inbox`]    | pools that other threads returned chunks to                             |
-//! | `pace`       | how often a full arena looks for parked memory                          |
+//! | [`pace`]     | how often a full arena looks for parked memory                          |
 //! | [`recover`]  | finding parked memory before a request fails                            |
 //! | `handover`   | making a living thread's partly used pools everybody's                  |
 //! | [`steal`]    | taking from an idle thread the lists it has no use for                  |
@@ -42,7 +43,7 @@ pub(crate) mod outbox;
 #[cfg(not(loom))]
 mod owner;
 #[cfg(not(loom))]
-mod pace;
+pub(crate) mod pace;
 #[cfg(not(loom))]
 pub(crate) mod recover;
 #[cfg(not(loom))]
@@ -61,6 +62,8 @@ pub(crate) mod slot;
 pub(crate) mod stats;
 #[cfg(not(loom))]
 pub(crate) mod steal;
+#[cfg(not(loom))]
+mod stock;
 #[cfg(all(target_arch = "x86_64", not(any(loom, shuttle))))]
 mod storage;
 #[cfg(not(loom))]

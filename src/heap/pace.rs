@@ -6,9 +6,17 @@ use crate::sync::{AtomicU32, Ordering};
 /// log2 of the requests that one look serves at most.
 const MOST: u32 = 8;
 
+/// Whether a request may go on without a look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It fails then, and so it may not.
+    Sure,
+    /// The system may serve it.
+    Paced,
+}
+
 /// See the module. Words that several threads write without order: a look more or less does no harm.
 pub(crate) struct Pace {
-    overflows: bool,
     /// Requests that found the arena full.
     requests: AtomicU32,
     /// Looks in a row that found nothing.
@@ -16,26 +24,27 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) fn new(overflows: bool) -> Pace {
-        Pace { overflows, requests: AtomicU32::new(0), vain: AtomicU32::new(0) }
+    pub(crate) fn new() -> Pace {
+        Pace { requests: AtomicU32::new(0), vain: AtomicU32::new(0) }
     }
 
     /// Whether a request is to go on without a look.
-    pub(crate) fn skips(&self) -> bool {
+    pub(crate) fn skips(&self, look: Look) -> bool {
         // Relaxed, here and below: see the struct.
         let spacing = 1 << self.vain.load(Ordering::Relaxed).min(MOST);
-        self.overflows && !self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(spacing)
+        look == Look::Paced && !self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(spacing)
     }
 
-    /// The next request looks: memory has come back, or the system has none either.
+    /// Memory has come back.
     pub(crate) fn hurry(&self) {
         if self.vain.load(Ordering::Relaxed) != 0 {
             self.vain.store(0, Ordering::Relaxed);
         }
     }
 
-    /// A look found nothing.
-    pub(crate) fn looked_in_vain(&self) {
-        self.vain.store((self.vain.load(Ordering::Relaxed) + 1).min(MOST), Ordering::Relaxed);
+    /// What came of a look.
+    pub(crate) fn looked(&self, found: bool) {
+        let vain = if found { 0 } else { (self.vain.load(Ordering::Relaxed) + 1).min(MOST) };
+        self.vain.store(vain, Ordering::Relaxed);
     }
 }

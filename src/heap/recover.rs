@@ -37,10 +37,6 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
                     slot.shelve(shared, local, class);
                 }
                 slot.hear(shared);
-                // The last resort looks through all pools once more.
-                if let Some(class) = wanted {
-                    slot.slab(class).set_eager(false);
-                }
             }
             Some(local) => {
                 hear_for(shared, slot);
@@ -61,6 +57,16 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         retire_empty(shared, slot);
     }
     free(shared) > before
+}
+
+/// Has the calling thread look through its full pools of the slab once more: a return may have been missed.
+pub(crate) fn look_again(shared: &Shared, class: Class) {
+    if let Some(local) = thread::find(shared) {
+        // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
+        let slot = unsafe { &*(local.slot() as *const Slot) };
+        let _held = slot.lock.lock();
+        slot.slab(class).set_eager(false);
+    }
 }
 
 /// Gives back all listed pools that are empty. The heap is locked.

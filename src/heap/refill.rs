@@ -9,8 +9,10 @@
 
 use super::local::{Chunks, Local};
 use super::outbox::send_home;
+use super::pace::Look;
 use super::shared::{COMMON, Shared};
-use super::slot::{Slab, Slot};
+use super::slot::Slot;
+use super::stock::Slab;
 use super::{habit, handover, recover, steal, thread};
 use crate::class::Class;
 use crate::slab::chunk;
@@ -63,41 +65,40 @@ pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Opti
 /// A chunk of the class when the current pool has none. `None`: out of memory.
 #[cold]
 #[inline(never)]
-pub(crate) fn allocate(shared: &Shared, class: Class) -> Option<Served> {
+pub(crate) fn allocate(shared: &Shared, class: Class, look: Look) -> Option<Served> {
     let attempt = || match thread::find_or_attach(shared) {
         Some(local) => from_heap(shared, local, class),
         None => from_ownerless(shared, shared.slot(COMMON), class),
     };
-    attempt().or_else(|| after_recovery(shared, class, attempt))
+    attempt().or_else(|| from_full(shared, class, look, attempt))
 }
 
 /// As [`allocate`] for a class whose lists are not used, because only some of its sizes are the arena's.
 #[cold]
 #[inline(never)]
-pub(crate) fn allocate_unlisted(shared: &Shared, class: Class) -> Option<Served> {
+pub(crate) fn allocate_unlisted(shared: &Shared, class: Class, look: Look) -> Option<Served> {
     let attempt = || from_ownerless(shared, shared.slot(COMMON), class);
-    attempt().or_else(|| after_recovery(shared, class, attempt))
+    attempt().or_else(|| from_full(shared, class, look, attempt))
 }
 
 /// The arena is full, as it seems.
-fn after_recovery(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Served>) -> Option<Served> {
+fn from_full(shared: &Shared, class: Class, look: Look, attempt: impl Fn() -> Option<Served>) -> Option<Served> {
     let attempt = || attempt().or_else(|| from_departed(shared, class));
     if let Some(found) = from_gathered(shared, class) {
         return Some(found);
     }
-    if shared.pace.skips() {
+    if shared.pace.skips(look) {
         return None;
     }
     let found = from_parked(shared, class, attempt);
-    if found.is_none() {
-        shared.pace.looked_in_vain();
-    }
+    shared.pace.looked(found.is_some());
     found
 }
 
 fn from_parked(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Served>) -> Option<Served> {
     for _ in 0..ATTEMPTS {
         let gained = recover::run(shared, Some(class));
+        recover::look_again(shared, class);
         let again = attempt();
         if again.is_some() {
             return again;
@@ -139,6 +140,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
             if let Some(unit) = slab.current() {
                 finish(shared, slab, chunks, unit);
             }
+            slot.owed(class).move_outbox();
             chunks.list.set(head);
             return chunks.pop(chunk::FLOOR).map(Served::used);
         }
@@ -229,7 +231,6 @@ fn next_pool(shared: &Shared, slot: &Slot, class: Class) -> Option<usize> {
     let inherited = if shared.has_departed() { shared.inherit(slot, class) } else { None };
     if let Some(unit) = inherited.or_else(|| slot.new_pool(shared, class)) {
         slab.set_eager(false);
-
         return Some(unit);
     }
     // Full pools rest until a part is back; now every chunk counts.

@@ -77,16 +77,21 @@ pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
     let slab = slot.slab(class);
     slab.gave_back();
     local.hurry(class, slab.gives_back());
+    if shared.is_asked() {
+        handover::answer(shared, slot, None);
+    }
 }
 
 /// A chunk of a pool of the calling thread's own.
 fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Option<Class>) {
     let pool = Pool::at(shared.map(), unit);
     let class = class.unwrap_or_else(|| class_of(shared, freed));
+    let current = pool.standing() == Standing::Current;
+    let ran_out = !local.chunks(class).push(freed) && pool.push(freed);
     if local.habit().is_watched() {
-        habit::watch(shared, local, pool);
+        habit::watch(shared, local, current);
     }
-    if !local.chunks(class).push(freed) && pool.push(freed) {
+    if ran_out {
         ran_down(shared, local, unit);
     }
 }

@@ -60,13 +60,7 @@ unsafe impl Sync for Shared {}
 
 impl Shared {
     /// Reserves an arena of at most `capacity` bytes: less if the address space is limited, but at least `least`.
-    pub(crate) fn reserve(
-        capacity: usize,
-        least: usize,
-        huge: Huge,
-        overflows: bool,
-        primary: bool,
-    ) -> Option<NonNull<Shared>> {
+    pub(crate) fn reserve(capacity: usize, least: usize, huge: Huge, primary: bool) -> Option<NonNull<Shared>> {
         static UIDS: AtomicU64 = AtomicU64::new(1);
         crate::hardened::key::draw();
         let map = reserve_map(capacity, least)?;
@@ -80,7 +74,7 @@ impl Shared {
                 primary,
                 wanted: AtomicU32::new(0),
                 next: AtomicUsize::new(0),
-                pace: Pace::new(overflows),
+                pace: Pace::new(),
                 recovery: Lock::new(),
                 recoveries: Cell32::new(0),
                 slots_lock: Lock::new(),
@@ -251,7 +245,9 @@ impl Shared {
 
     /// As [`Shared::take`], but of what was handed out before and is free.
     pub(crate) fn take_free(&self, units: usize, align: usize) -> Option<Span> {
-        self.with_space(|space| space.take_free(&self.map, units, align))
+        let span = self.with_space(|space| space.take_free(&self.map, units, align))?;
+        self.pace.hurry();
+        Some(span)
     }
 
     /// As [`Shared::take`] for a large block.

@@ -13,9 +13,9 @@ use super::local::Local;
 use super::owner::Owner;
 use super::shared::Shared;
 use super::steal::Owed;
+use super::stock::Slab;
 use crate::class::{CLASSES, Class, UNIT};
 use crate::lock::Lock;
-use crate::slab::list::List;
 use crate::slab::pool::{Pool, Standing};
 use crate::span::map::{RECORD, Record};
 use crate::span::tag::OwnerTag;
@@ -24,109 +24,8 @@ use crate::sync::{Cell32, CellUsize};
 /// Units of the pools kept as spares.
 const SPARE_UNITS: usize = 4;
 
-/// A heap's pools of one slab. All-zero bytes: none.
-#[repr(C)]
-pub(crate) struct Slab {
-    pub(crate) available: List,
-    pub(crate) full: List,
-    /// Unit + 1 of the pool that the thread's list came from.
-    current: Cell32,
-    pub(crate) pools: Cell32,
-    /// Times that the owner might have borrowed.
-    chances: Cell32,
-    /// Chunks that the owner has had from pools that threads share; from bit [`RETURNED`] on, how often it has sent home at
-    /// once what it freed.
-    lent: Cell32,
-    /// Whether memory ran out: all full pools were looked through then, and say so when their next chunk is back.
-    eager: Cell32,
-}
-
 /// With more heaps than this (the first is the common one), threads share pools at first: fewer waste little.
 const CROWD: u32 = 8;
-/// A thread's first so many chunks of a slab come from shared pools.
-const LENT: u32 = 4;
-
-/// Of so many times that a thread could borrow other heaps' chunks, it sends them home once.
-const BORROWS: u32 = 4;
-
-/// First bit of the second count in [`Slab::lent`].
-const RETURNED: u32 = 16;
-
-impl Slab {
-    pub(crate) fn is_eager(&self) -> bool {
-        self.eager.get() != 0
-    }
-
-    pub(crate) fn set_eager(&self, eager: bool) {
-        self.eager.set(eager.into());
-    }
-
-    /// Looks through the full pools: those with chunks to give become available, the others will say when they have one. A
-    /// return that another thread is about to make meanwhile may be missed.
-    pub(crate) fn look_through(&self, shared: &Shared) {
-        let map = shared.map();
-        self.set_eager(true);
-        for unit in self.full.iter(map) {
-            let pool = Pool::at(map, unit);
-            pool.rest_full(pool.live(), true);
-            if pool.can_give() {
-                self.full.remove(map, unit);
-                pool.rest_available(pool.live());
-                self.available.append(map, unit);
-            }
-        }
-    }
-
-    /// Counts a chunk that the owner gets from a shared pool.
-    pub(crate) fn lend(&self) {
-        self.lent.set(self.lent.get() + 1);
-    }
-
-    fn lent(&self) -> u32 {
-        self.lent.get() & ((1 << RETURNED) - 1)
-    }
-
-    pub(crate) fn forget_lent(&self) {
-        self.lent.set(0);
-    }
-
-    /// Whether the next chunk of another heap that the owner frees is to go home at once: as often as it was lent one, and
-    /// while it has no pool of the slab. Gathered, what threads use in turn would be there once for each of them.
-    pub(crate) fn gives_back(&self) -> bool {
-        self.pools.get() == 0 && self.lent.get() >> RETURNED < self.lent()
-    }
-
-    /// Counts that what the owner freed went home.
-    pub(crate) fn gave_back(&self) {
-        if self.gives_back() {
-            self.lent.set(self.lent.get() + (1 << RETURNED));
-        }
-    }
-
-    pub(crate) fn current(&self) -> Option<usize> {
-        (self.current.get() as usize).checked_sub(1)
-    }
-
-    pub(crate) fn set_current(&self, unit: Option<usize>) {
-        self.current.set(unit.map_or(0, |unit| unit as u32 + 1));
-    }
-
-    /// Whether the owner is to allocate from what it freed of other heaps' chunks. Not each time: borrowed for good, what
-    /// a thread was once handed would make each of its frees a remote one.
-    pub(crate) fn borrows(&self) -> bool {
-        self.chances.set(self.chances.get().wrapping_add(1));
-        !self.chances.get().is_multiple_of(BORROWS)
-    }
-
-    /// As [`Slab::borrows`], for one of a few; if not, the caller goes on to ask again.
-    pub(crate) fn borrows_one(&self) -> bool {
-        let borrows = !self.chances.get().wrapping_add(1).is_multiple_of(BORROWS);
-        if borrows {
-            self.chances.set(self.chances.get().wrapping_add(1));
-        }
-        borrows
-    }
-}
 
 /// See the module. All-zero bytes are a slot that was never used.
 #[repr(C, align(128))]
@@ -197,7 +96,7 @@ impl Slot {
     /// pool and an OS page for it.
     pub(crate) fn shares(&self, class: Class) -> bool {
         let slab = self.slab(class);
-        self.number() > CROWD && class.shares() && slab.pools.get() == 0 && slab.lent() < LENT
+        self.number() > CROWD && class.shares() && slab.is_lent_to()
     }
 
     pub(crate) fn has_pools(&self) -> bool {
@@ -320,13 +219,7 @@ impl Slot {
             self.retire(shared, unit, self.local().is_some());
         } else {
             if pool.standing() == Standing::Full {
-                let slab = self.slab(pool.class());
-                slab.full.remove(map, unit);
-                if warm {
-                    slab.available.push(map, unit);
-                } else {
-                    slab.available.append(map, unit);
-                }
+                self.slab(pool.class()).refresh(map, unit, warm);
             }
             pool.rest_available(pool.live());
         }

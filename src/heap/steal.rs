@@ -15,16 +15,16 @@
 //!
 //! Whatever else happens, the owner can tell at its next slow path: its list ends in `OWED` exactly if what was taken
 //! is missing from it ([`settle`]). If an operation was under way in step 2, its store undid the swap, and the list ends
-//! in `END`. A list that already ends in `OWED` is left alone.
+//! in `END`. A later thief can tell as well, if the owner sleeps all the while that it looks along the list ([`resolve`]).
+//! Thereafter the list may end in `OWED` although nothing is owed. The next mark is another one then, `OWED_AGAIN`, and so by
+//! turns: what ends in a mark of old is not mistaken.
 
-use core::cell::Cell;
-
-use super::head::Head;
+use super::head::{Head, Note};
 use super::local::{Chunks, Local};
 use super::outbox::send_home;
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::class::Class;
+use crate::class::{CLASSES, Class};
 use crate::os;
 use crate::slab::chunk::{self, Listed};
 use crate::slab::pool::Pool;
@@ -35,21 +35,26 @@ const LONGEST: u32 = 1 << 20;
 /// What a thief took of a slab's lists and may have to give back; 0: nothing. Under the heap's lock.
 #[repr(C)]
 pub(crate) struct Owed {
-    list: Cell<usize>,
-    outbox: Cell<usize>,
+    list: Note,
+    outbox: Note,
 }
 
 impl Owed {
     pub(crate) fn clear(&self) {
-        self.list.set(0);
-        self.outbox.set(0);
+        self.list.clear();
+        self.outbox.clear();
+    }
+
+    /// The outbox becomes the list. Both are settled.
+    pub(crate) fn move_outbox(&self) {
+        self.list.follow(&self.outbox);
     }
 
     /// Chunks that are missing from a slab's lists until the owner settles. The heap is locked.
     pub(crate) fn missing(&self, shared: &Shared, chunks: &Chunks) -> usize {
-        let count = |head: &Head, owed: &Cell<usize>| {
+        let count = |head: &Head, note: &Note| {
             let listed = count_foreign(shared, head.get())?;
-            let missing = count_foreign(shared, Head::missing(owed, listed.end)?)?;
+            let missing = count_foreign(shared, note.missing(listed.end)?)?;
             Some(missing.count as usize)
         };
         [(&chunks.list, &self.list), (&chunks.outbox, &self.outbox)]
@@ -60,8 +65,41 @@ impl Owed {
     }
 }
 
+/// Ends for a sleeping owner what other thieves left unfinished: what is missing from its lists goes home. The heap is
+/// locked.
+fn resolve(shared: &Shared, slot: &Slot, local: &Local) {
+    let noted = |class| {
+        let owed = slot.owed(class);
+        owed.list.pending().or(owed.outbox.pending()).is_some()
+    };
+    if !Class::all().any(noted) {
+        return;
+    }
+    let mut ends = [[None; 2]; CLASSES];
+    let end = |head: &Head| count_foreign(shared, head.get()).map(|listed| listed.end);
+    let asleep = os::asleep_throughout(slot.owner.thread(), || {
+        for class in Class::all().filter(|&class| noted(class)) {
+            let chunks = local.chunks(class);
+            ends[class.index()] = [end(&chunks.list), end(&chunks.outbox)];
+        }
+    });
+    if asleep.is_none() {
+        return;
+    }
+    for class in Class::all().filter(|&class| noted(class)) {
+        let owed = slot.owed(class);
+        for (note, end) in [&owed.list, &owed.outbox].into_iter().zip(ends[class.index()]) {
+            // No operation of the owner's was under way, and none will find the mark where it is not by now.
+            if let Some(first) = end.filter(|_| note.pending().is_some()).and_then(|end| note.resolve(end)) {
+                send_home(shared, first);
+            }
+        }
+    }
+}
+
 /// Sends home and gives back what a heap's idle owner has no use for. The heap is locked; its owner is another thread.
 pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
+    resolve(shared, slot, local);
     let mut marked = false;
     for class in Class::all() {
         let (chunks, owed) = (local.chunks(class), slot.owed(class));
@@ -69,7 +107,7 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
             (&chunks.list, &owed.list, worth_taking(shared, slot, class, chunks.list.get())),
             (&chunks.outbox, &owed.outbox, foreign(shared, chunks.outbox.get())),
         ] {
-            if !worth || owed.get() != 0 {
+            if !worth || owed.pending().is_some() {
                 continue;
             }
             // Running threads are left alone.
@@ -124,14 +162,12 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     let returned = pool.remote().count();
     let carved = pool.carved();
     !pool.remote().announced()
-        && pool
-            .survey(base, head)
-            .is_some_and(|listed| listed.count + pool.freed_beside() + returned == carved && listed.end != chunk::OWED)
+        && pool.survey(base, head).is_some_and(|listed| listed.count + pool.freed_beside() + returned == carved)
 }
 
 /// Whether a list of other heaps' chunks is there to be taken.
 fn foreign(shared: &Shared, head: usize) -> bool {
-    count_foreign(shared, head).is_some_and(|listed| listed.count > 0 && listed.end != chunk::OWED)
+    count_foreign(shared, head).is_some_and(|listed| listed.count > 0)
 }
 
 /// Walks a list of other heaps' chunks, which its owner may be changing: what a popped chunk holds is no link. Only

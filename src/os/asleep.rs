@@ -27,17 +27,25 @@ pub(crate) fn seems_asleep(thread: u32) -> bool {
 /// The kernel takes the thread off its processor's queue while it looks, so all its stores are visible on return.
 /// `false` where it runs, is gone, or the kernel does not tell.
 pub(crate) fn is_asleep(thread: u32) -> bool {
+    asleep_throughout(thread, || ()).is_some()
+}
+
+/// What `look` sees while the thread sleeps in that way from before it to after it: nothing of the thread's changes
+/// meanwhile. `None` where it may not have slept all the time.
+pub(crate) fn asleep_throughout<T>(thread: u32, look: impl FnOnce() -> T) -> Option<T> {
     let _errno = KeepErrno::new();
     let mut room = [0; STATUS];
     // Asleep, and not switched off a processor between the first look and the last: asleep since the first, for falling
     // asleep is a switch. So the second shows the signals that are blocked in this sleep.
-    let Some(first) = Status::of(thread, &mut room) else { return false };
-    let Some(status) = Status::of(thread, &mut room) else { return false };
-    let Some(call) = Call::of(thread) else { return false };
-    let Some(last) = Status::of(thread, &mut room) else { return false };
-    first.switches == last.switches
+    let first = Status::of(thread, &mut room)?;
+    let status = Status::of(thread, &mut room)?;
+    let call = Call::of(thread)?;
+    let seen = look();
+    let last = Status::of(thread, &mut room)?;
+    let sleeps = first.switches == last.switches
         && !call.swaps_mask()
-        && handled().is_some_and(|handled| status.blocked & handled == 0)
+        && handled().is_some_and(|handled| status.blocked & handled == 0);
+    sleeps.then_some(seen)
 }
 
 /// The signals that have a handler, or had one that was good for one signal; `None`: one of the handlers may run with its

@@ -21,20 +21,24 @@ enum State {
     Gone,
 }
 
-/// By thread number, from 1. Reached without a point at which another thread may go on: the kernel's own view.
-static STATES: Mutex<Vec<State>> = Mutex::new(Vec::new());
+/// By thread number, from 1, and how often each has woken. Reached without a point at which another thread may go on: the kernel's own view.
+static STATES: Mutex<Vec<(State, u32)>> = Mutex::new(Vec::new());
 
 shuttle::thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
-fn states<T>(work: impl FnOnce(&mut Vec<State>) -> T) -> T {
+fn states<T>(work: impl FnOnce(&mut Vec<(State, u32)>) -> T) -> T {
     work(&mut STATES.lock().expect("nobody panics here"))
 }
 
 fn set(state: State) {
     let number = thread_id();
-    states(|states| states[number as usize - 1] = state);
+    states(|states| {
+        let (now, wakes) = &mut states[number as usize - 1];
+        *wakes += (*now == State::Asleep) as u32;
+        *now = state;
+    });
 }
 
 /// Forgets the threads of the last execution.
@@ -58,7 +62,7 @@ pub(crate) fn thread_id() -> u32 {
     NUMBER.with(|number| {
         if number.get() == 0 {
             number.set(states(|states| {
-                states.push(State::Running);
+                states.push((State::Running, 0));
                 states.len() as u32
             }));
         }
@@ -67,7 +71,7 @@ pub(crate) fn thread_id() -> u32 {
 }
 
 pub(crate) fn thread_is_gone(thread: u32) -> bool {
-    states(|states| states.get(thread as usize - 1) == Some(&State::Gone))
+    states(|states| states.get(thread as usize - 1).is_some_and(|&(state, _)| state == State::Gone))
 }
 
 /// No thread is interrupted by a signal.
@@ -77,14 +81,29 @@ pub(crate) fn seems_asleep(thread: u32) -> bool {
 
 /// The look takes a while: what it saw may be over when it returns.
 pub(crate) fn is_asleep(thread: u32) -> bool {
-    let asleep = states(|states| states.get(thread as usize - 1) == Some(&State::Asleep));
+    let asleep = sleep_of(thread).is_some();
     let long = shuttle::rand::thread_rng().gen_range(0..4);
     (0..long).for_each(|_| shuttle::thread::yield_now());
     asleep
 }
 
+pub(crate) fn asleep_throughout<T>(thread: u32, look: impl FnOnce() -> T) -> Option<T> {
+    let before = sleep_of(thread)?;
+    let seen = look();
+    (sleep_of(thread) == Some(before)).then_some(seen)
+}
+
+/// Which of its sleeps the thread is in.
+fn sleep_of(thread: u32) -> Option<u32> {
+    states(|states| match states.get(thread as usize - 1) {
+        Some(&(State::Asleep, wakes)) => Some(wakes),
+        _ => None,
+    })
+}
+
+/// Asleep in a system call, as any other.
 pub(crate) fn futex_wait(_word: &AtomicU32, _expected: u32) {
-    shuttle::thread::yield_now();
+    asleep(|| (0..4).for_each(|_| shuttle::thread::yield_now()));
 }
 
 pub(crate) fn futex_wake_one(_word: &AtomicU32) {}

@@ -7,6 +7,8 @@
 pub(crate) const END: usize = 0;
 /// The end of a list whose rest is kept in the heap's `owed` words.
 pub(crate) const OWED: usize = 8;
+/// The same, where the list had ended in [`OWED`] before, though nothing was owed any more.
+pub(crate) const OWED_AGAIN: usize = 12;
 /// The end of a list that a recovering thread took for good. Its owner, finding it, takes the heap's lock before it
 /// looks at the pool that the list came from.
 pub(crate) const GONE: usize = 4;
