@@ -245,7 +245,17 @@ impl Class {
         let full = POOL_UNITS[self.index()] as usize;
         let doublings = held.min(6);
         let wanted = (self.size() << (doublings + 1)).div_ceil(UNIT).max(1 << doublings);
-        let most = wanted.min(full).min(arena_units / 16).max(self.least_units());
+        self.whole_units(wanted.min(full).min(arena_units / 16))
+    }
+
+    /// Units of a pool of about half as many: where no span is as long as that.
+    pub(crate) fn half_units(self, units: usize) -> usize {
+        self.whole_units(units / 2)
+    }
+
+    /// Units for as many chunks as `units` hold, one at least.
+    fn whole_units(self, units: usize) -> usize {
+        let most = units.max(self.least_units());
         (most * UNIT / self.size() * self.size()).div_ceil(UNIT)
     }
 
@@ -325,6 +335,29 @@ mod tests {
             }
         }
         assert!(Class::of(MAX_CHUNK + 1).is_none());
+    }
+
+    #[test]
+    fn pools_have_no_unit_without_a_chunk() {
+        for class in Class::all() {
+            for arena_units in [256, 504, 576, 1000, 4096, 1 << 18] {
+                for held in 0..8 {
+                    let mut units = class.pool_units(held, arena_units);
+                    loop {
+                        let chunks = units * UNIT / class.size();
+                        assert!(
+                            chunks > 0 && (units - 1) * UNIT < chunks * class.size(),
+                            "{units} of {}",
+                            class.size()
+                        );
+                        if units == class.least_units() {
+                            break;
+                        }
+                        units = class.half_units(units);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Slot {
                     self.tag_pool(shared, span.unit, span.units);
                     break (span.unit, span.units, span.stale_end - span.unit);
                 }
-                None if wanted > class.least_units() => wanted = (wanted / 2).max(class.least_units()),
+                None if wanted > class.least_units() => wanted = class.half_units(wanted),
                 None => return None,
             }
         };
