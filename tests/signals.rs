@@ -91,6 +91,8 @@ fn a_handler_sleeps(handler: extern "C" fn(c_int), flags: c_int) {
             chains.into_iter().for_each(|chain| chain.free(&ARENA));
         }
         stop.store(true, Ordering::Relaxed);
+        // It has left the arena then; the scope alone waits for less.
+        thread.join().expect("no panic");
     });
     common::verify(&ARENA);
 }

@@ -35,16 +35,17 @@ pub(crate) fn is_asleep(thread: u32) -> bool {
 pub(crate) fn asleep_throughout<T>(thread: u32, look: impl FnOnce() -> T) -> Option<T> {
     let _errno = KeepErrno::new();
     let mut room = [0; STATUS];
-    // Asleep, and not switched off a processor between the first look and the last: asleep since the first, for falling
-    // asleep is a switch. So the second shows the signals that are blocked in this sleep.
+    // Asleep at the first call's look and at the second's, and not switched off a processor between the first status and the
+    // last: it slept all the time, for falling asleep again would be a switch. So the second status shows the signals that
+    // are blocked in this sleep.
     let first = Status::of(thread, &mut room)?;
     let status = Status::of(thread, &mut room)?;
     let call = Call::of(thread)?;
     let seen = look();
+    let still = Call::of(thread).is_some();
     let last = Status::of(thread, &mut room)?;
-    let sleeps = first.switches == last.switches
-        && !call.swaps_mask()
-        && handled().is_some_and(|handled| status.blocked & handled == 0);
+    let sleeps = still && first.switches == last.switches && !call.swaps_mask();
+    let sleeps = sleeps && handled().is_some_and(|handled| status.blocked & handled == 0);
     sleeps.then_some(seen)
 }
 
