@@ -118,15 +118,15 @@ impl Account<'_> {
     pub(crate) unsafe fn resize(&self, block: *mut u8, size: usize) -> *mut u8 {
         // SAFETY: the caller's promise.
         let (raw, old, held) = unsafe { self.open(block) };
-        if self::whole(size, old.align()).is_none() || (size > held && !self.enter(size - held)) {
-            return core::ptr::null_mut();
-        }
+        let new = self::whole(size, old.align()).filter(|_| size <= held || self.enter(size - held));
+        let Some(new) = new else { return core::ptr::null_mut() };
         // SAFETY: the layout is the block's, and the new size was checked not to overflow.
         let moved = unsafe {
-            match self::whole(size, old.align()) {
+            if old.align() > HEADER {
                 // The system allocator would copy the lead as well.
-                Some(new) if old.align() > HEADER => relocate(raw, old, new, held.min(size)),
-                _ => System.realloc(raw, old, size + lead(old.align())),
+                relocate(raw, old, new, held.min(size))
+            } else {
+                System.realloc(raw, old, new.size())
             }
         };
         if moved.is_null() {

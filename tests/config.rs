@@ -272,6 +272,8 @@ fn system_blocks_touch_no_more_than_their_own_bytes() {
     // SAFETY: blocks of these layouts; what was resized is used by its new address alone.
     unsafe {
         assert!((0..64).all(|at| block.add(at).read() == 0));
+        let more = common::rss().saturating_sub(before);
+        assert!(more < 64 * MIB, "{more} bytes more in memory for a block of 64");
         block.write_bytes(0x5A, 64);
         let grown = GlobalAlloc::realloc(&arena, block.as_ptr(), small, 5000);
         assert!(grown.addr().is_multiple_of(align));

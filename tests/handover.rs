@@ -16,9 +16,26 @@ struct Block(NonNull<u8>);
 // SAFETY: an address, freed by one thread alone.
 unsafe impl Send for Block {}
 
-/// All chunks of the size that the arena gives.
+/// So many chunks of the size, if the arena gives them.
+fn take(arena: &Arena, size: usize, most: usize) -> Vec<Block> {
+    std::iter::from_fn(|| arena.allocate(layout(size, 8)).ok().map(Block)).take(most).collect()
+}
+
 fn fill(arena: &Arena, size: usize) -> Vec<Block> {
-    std::iter::from_fn(|| arena.allocate(layout(size, 8)).ok().map(Block)).collect()
+    take(arena, size, usize::MAX)
+}
+
+/// Fills the arena until `count` chunks are there: a sleeper may not have fallen asleep at once.
+fn obtain(arena: &Arena, size: usize, count: usize) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for _ in 0..100 {
+        blocks.extend(fill(arena, size));
+        if blocks.len() >= count {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    blocks
 }
 
 fn free(arena: &Arena, size: usize, blocks: impl IntoIterator<Item = Block>) {
@@ -53,15 +70,7 @@ fn what_a_sleeper_freed_serves_others() {
                 free(arena, size, kept);
             });
             let count = told.recv().unwrap();
-            let mut mine = Vec::new();
-            // The sleeper may not have fallen asleep yet.
-            for _ in 0..100 {
-                mine.extend(fill(arena, size));
-                if mine.len() >= count {
-                    break;
-                }
-                std::thread::yield_now();
-            }
+            let mine = obtain(arena, size, count);
             assert_eq!(mine.len(), count, "chunks of {size}");
             ends.send(()).unwrap();
             free(arena, size, mine);
@@ -81,25 +90,25 @@ fn what_a_runner_freed_serves_others() {
         std::thread::scope(|scope| {
             let (arena, runs) = (&arena, &runs);
             scope.spawn(move || {
+                // Of its own, so that it never looks for memory: in a system call it might be taken for asleep.
+                let small = take(arena, 32, 20_000);
+                let (held, spare): (Vec<_>, Vec<_>) = small.into_iter().enumerate().partition(|(at, _)| at % 2 == 0);
+                free(arena, 32, spare.into_iter().map(|(_, block)| block));
                 let (kept, freed) = parted(fill(arena, size));
                 let count = freed.len();
                 free(arena, size, freed);
                 tells.send(count).unwrap();
+                let mut spare = Vec::with_capacity(9000);
                 while runs.load(Ordering::Relaxed) {
-                    free(arena, 32, fill_some(arena, 32, 5000));
+                    spare.extend((0..9000).map(|_| Block(arena.allocate(layout(32, 8)).unwrap())));
+                    free(arena, 32, spare.drain(..));
                 }
                 free(arena, size, kept);
+                free(arena, 32, held.into_iter().map(|(_, block)| block));
             });
             let count = told.recv().unwrap();
-            let mut mine = Vec::new();
-            for _ in 0..1000 {
-                mine.extend(fill(arena, size));
-                // The other's current pools stay its own.
-                if mine.len() >= count / 2 {
-                    break;
-                }
-                std::thread::yield_now();
-            }
+            // The other's current pools stay its own.
+            let mine = obtain(arena, size, count / 2);
             runs.store(false, Ordering::Relaxed);
             assert!(mine.len() >= count / 2, "{} of {count} chunks of {size}", mine.len());
             free(arena, size, mine);
@@ -107,10 +116,6 @@ fn what_a_runner_freed_serves_others() {
         assert_eq!(arena.info().allocated, 0);
         verify(&arena);
     }
-}
-
-fn fill_some(arena: &Arena, size: usize, most: usize) -> Vec<Block> {
-    std::iter::from_fn(|| arena.allocate(layout(size, 8)).ok().map(Block)).take(most).collect()
 }
 
 #[test]
@@ -129,14 +134,7 @@ fn few_of_anothers_chunks_serve_who_freed_them() {
                 let mut blocks = told.recv().unwrap();
                 let kept = blocks.split_off(count);
                 free(arena, size, blocks);
-                let mut mine = Vec::new();
-                for _ in 0..100 {
-                    mine.extend(fill(arena, size));
-                    if mine.len() >= count {
-                        break;
-                    }
-                    std::thread::yield_now();
-                }
+                let mine = obtain(arena, size, count);
                 assert_eq!(mine.len(), count, "chunks of {size}");
                 ends.send(()).unwrap();
                 free(arena, size, kept.into_iter().chain(mine));

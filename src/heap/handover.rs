@@ -4,8 +4,8 @@
 //! common heap, by its tags; from then on its former owner frees its chunks as any other thread does, and who needs one
 //! inherits the pool, or takes a chunk under the common heap's lock.
 //!
-//! - An owner that runs hands over its own pools: it is asked to ([`ask`]), and does so at its next slow path
-//!   ([`answer`]).
+//! - An owner that runs hands over its own pools: it is asked to ([`ask`]), and does so when it next takes its
+//!   heap's lock ([`answer`]).
 //! - For an owner that sleeps, the asking thread does it: it changes the tags first, and then makes sure that the owner
 //!   sleeps in a system call of its own, which may be the wait for its heap's lock. There is none between reading a tag and
 //!   the store of a free, so that it will read the new tag when it wakes. If it does not sleep, the old tags are put back;

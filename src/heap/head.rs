@@ -329,48 +329,40 @@ mod models {
         });
     }
 
-    #[test]
-    fn a_popper_is_robbed() {
-        steal("loom_head_pop", true, false, |thread, held| {
-            if let Some(chunk) = thread.pop() {
-                held[number(chunk)] += 1;
-            }
-        });
+    fn pops(thread: &Thread, held: &mut [u32; CHUNKS]) {
+        if let Some(chunk) = thread.pop() {
+            held[number(chunk)] += 1;
+        }
+    }
+
+    fn pushes(thread: &Thread, held: &mut [u32; CHUNKS]) {
+        if held[2] == 0 {
+            held[2] = 1;
+            thread.push(chunk(2));
+            held[2] = 2;
+        } else {
+            held[2] = 0;
+        }
     }
 
     #[test]
-    fn a_pusher_is_robbed() {
-        steal("loom_head_push", true, false, |thread, held| {
-            if held[2] == 0 {
-                held[2] = 1;
-                thread.push(chunk(2));
-                held[2] = 2;
-            } else {
-                held[2] = 0;
-            }
-        });
+    fn a_popper_is_robbed() {
+        steal("loom_head_pop", true, false, pops);
     }
 
     #[test]
     fn a_popper_is_robbed_twice() {
-        steal("loom_head_pop_twice", true, true, |thread, held| {
-            if let Some(chunk) = thread.pop() {
-                held[number(chunk)] += 1;
-            }
-        });
+        steal("loom_head_pop_twice", true, true, pops);
+    }
+
+    #[test]
+    fn a_pusher_is_robbed() {
+        steal("loom_head_push", true, false, pushes);
     }
 
     #[test]
     fn a_pusher_is_robbed_twice() {
-        steal("loom_head_push_twice", true, true, |thread, held| {
-            if held[2] == 0 {
-                held[2] = 1;
-                thread.push(chunk(2));
-                held[2] = 2;
-            } else {
-                held[2] = 0;
-            }
-        });
+        steal("loom_head_push_twice", true, true, pushes);
     }
 
     /// What lies beside an ended list is taken by the owner without the lock, or by the thief.
@@ -382,9 +374,7 @@ mod models {
             {
                 thread.push(chunk);
             }
-            if let Some(chunk) = thread.pop() {
-                held[number(chunk)] += 1;
-            }
+            pops(thread, held);
         });
     }
 }

@@ -238,23 +238,23 @@ impl Shared {
     pub(crate) fn take(&self, units: usize, align: usize) -> Option<Span> {
         // Relaxed: a count that guides a guess.
         let filled = self.filled.load(Ordering::Relaxed);
-        let span = self.with_space(|space| space.take(&self.map, units, align, filled))?;
-        self.pace.hurry();
-        Some(span)
+        self.cut(|space| space.take(&self.map, units, align, filled))
     }
 
     /// As [`Shared::take`], but of what was handed out before and is free.
     pub(crate) fn take_free(&self, units: usize, align: usize) -> Option<Span> {
-        let span = self.with_space(|space| space.take_free(&self.map, units, align))?;
-        self.pace.hurry();
-        Some(span)
+        self.cut(|space| space.take_free(&self.map, units, align))
     }
 
     /// As [`Shared::take`] for a large block.
     pub(crate) fn take_large(&self, units: usize, align: usize) -> Option<Span> {
         // Relaxed: as above.
         let filled = self.filled.load(Ordering::Relaxed);
-        let span = self.with_space(|space| space.take_large(&self.map, units, align, filled))?;
+        self.cut(|space| space.take_large(&self.map, units, align, filled))
+    }
+
+    fn cut(&self, work: impl FnOnce(&mut Space) -> Option<Span>) -> Option<Span> {
+        let span = self.with_space(work)?;
         self.pace.hurry();
         Some(span)
     }

@@ -56,10 +56,7 @@ impl Slot {
             self.cursor.set(class.index() as u32 + 1);
             steal::settle(self, local, class);
             let head = local.chunks(class).list.get();
-            let free = pool.freed_beside() + pool.remote().count();
-            let unused = pool
-                .survey(shared.map().address(unit) as usize, head)
-                .is_some_and(|listed| listed.count + free == pool.carved());
+            let unused = pool.is_unused(shared.map().address(unit) as usize, head);
             if unused {
                 self.shelve_list(shared, local, class);
             }

@@ -159,10 +159,7 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     };
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
-    let returned = pool.remote().count();
-    let carved = pool.carved();
-    !pool.remote().announced()
-        && pool.survey(base, head).is_some_and(|listed| listed.count + pool.freed_beside() + returned == carved)
+    !pool.remote().announced() && pool.is_unused(base, head)
 }
 
 /// Whether a list of other heaps' chunks is there to be taken.

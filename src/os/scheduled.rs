@@ -21,7 +21,8 @@ enum State {
     Gone,
 }
 
-/// By thread number, from 1, and how often each has woken. Reached without a point at which another thread may go on: the kernel's own view.
+/// By thread number, from 1, and how often each has woken. Reached without a point at which another thread may go on: the
+/// kernel's own view.
 static STATES: Mutex<Vec<(State, u32)>> = Mutex::new(Vec::new());
 
 shuttle::thread_local! {

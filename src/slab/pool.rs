@@ -224,6 +224,14 @@ impl Pool {
         })
     }
 
+    /// Whether nobody uses a chunk of the current pool, whose list begins with `head`: all that were carved are in the list,
+    /// beside it, or returned. A glance where others use the list.
+    pub(crate) fn is_unused(&self, base: usize, head: usize) -> bool {
+        // Counted before the list is walked: what comes back meanwhile is not seen twice.
+        let elsewhere = self.freed_beside() + self.remote.count();
+        self.survey(base, head).is_some_and(|listed| listed.count + elsewhere == self.carved.get())
+    }
+
     /// The current pool's chunks in `free`.
     pub(crate) fn freed_beside(&self) -> u32 {
         CURRENT - self.countdown.left()
