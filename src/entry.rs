@@ -83,10 +83,8 @@ impl Arena {
         }
         // The last one: layouts of its size are the system's.
         let shared = self.shared().ok_or(AllocError)?;
-        let served = match Class::of(slab) {
-            Some(class) => refill::allocate_unlisted(shared, class, Look::Sure),
-            None => large::allocate(shared, slab, 8, false, Look::Sure),
-        };
+        let place = Class::of(slab).map_or(Place::Span(slab), Place::Unlisted);
+        let served = serve(shared, place, 8, false, Look::Sure);
         let block = served.map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, slab));
         NonNull::new(block).ok_or(AllocError)
     }
@@ -231,26 +229,25 @@ impl Arena {
         }
         let capacity = shared.map().capacity();
         let place = arena.config.place(arena.roomy(layout, ask, capacity), capacity);
-        let serve = |look| match place {
-            Place::Chunk(class) => refill::allocate(shared, class, look),
-            Place::Unlisted(class) => refill::allocate_unlisted(shared, class, look),
-            Place::Span(size) => large::allocate(shared, size, layout.align(), ask.zero(), look),
-            Place::System | Place::None => None,
-        };
-        let from_system = || arena.account(shared).allocate(layout, ask.zero());
-        if let Place::System = place {
-            return from_system();
+        // No closure over the arena: behind one, the optimiser would take its settings for variables.
+        let serve = |look| serve(shared, place, layout.align(), ask.zero(), look);
+        if place == Place::System {
+            return arena.account(shared).allocate(layout, ask.zero());
         }
+        let mut served = None;
         if arena.config.exhausted == Exhausted::System {
-            if let Some(served) = serve(Look::Paced) {
-                return arena.hand_out(served, layout, ask);
-            }
-            let block = from_system();
-            if !block.is_null() {
-                return block;
+            served = serve(Look::Paced);
+            if served.is_none() {
+                let block = arena.account(shared).allocate(layout, ask.zero());
+                if !block.is_null() {
+                    return block;
+                }
             }
         }
-        serve(Look::Sure).map_or(null_mut(), |served| arena.hand_out(served, layout, ask))
+        match served.or_else(|| serve(Look::Sure)) {
+            Some(served) => arena.hand_out(served, layout, ask),
+            None => null_mut(),
+        }
     }
 
     /// As [`Arena::deallocate_slow`] with the arguments where the caller has them.
@@ -338,5 +335,15 @@ impl Arena {
             }
             (None, None) => panic!("no slab of {slab} bytes: this arena has no slabs"),
         }
+    }
+}
+
+/// From the arena's memory; `None`: there is none, or the place is another.
+fn serve(shared: &Shared, place: Place, align: usize, zero: bool, look: Look) -> Option<Served> {
+    match place {
+        Place::Chunk(class) => refill::allocate(shared, class, look),
+        Place::Unlisted(class) => refill::allocate_unlisted(shared, class, look),
+        Place::Span(size) => large::allocate(shared, size, align, zero, look),
+        Place::System | Place::None => None,
     }
 }
