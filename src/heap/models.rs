@@ -263,7 +263,7 @@ fn a_list_is_taken_from_a_sleeper_that_wakes() {
 /// full arena.
 #[test]
 fn pools_are_handed_over_by_owners_and_for_sleepers() {
-    explore("handover", 1500, |world| {
+    explore("handover", 8000, |world| {
         let owner = spawn(world, false, |world| {
             let blocks = world.fill(64 << 10);
             // Of four chunks a pool, two stay.
