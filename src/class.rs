@@ -11,32 +11,48 @@
 //! | 256 Ki …         | 1/16 of the doubling | rest  | 5.9 %                            |
 //!
 //! Steps are powers of two, so a size rounded up to its alignment always lands on a slab that is a multiple of that
-//! alignment: no separate classes for aligned requests. Finer steps waste less inside of chunks and more between them:
-//! a program whose sizes vary leaves a partly used pool behind in each slab.
+//! alignment. Finer steps waste less inside of chunks and more between them: a program whose sizes vary leaves a partly used
+//! pool behind in each slab.
+//!
+//! Chunks that begin at the same place of a page compete for the same few sets of the first-level cache, and copies from one
+//! to another stumble over equal addresses. From 4 KiB on, the sizes that buffers most often have, powers of two and one and
+//! a half times these, are therefore coloured (after Bonwick's slab allocator, 1994): their chunks lie [`COLOUR`] bytes
+//! further apart than they are long. Layouts whose alignment that breaks have slabs of their own of the same size, the
+//! [`Class::uncoloured`] ones.
 
 /// log2 of the unit, the granularity in which spans are cut.
 pub(crate) const UNIT_SHIFT: u32 = 14;
 /// Bytes of one unit of the arena.
 pub(crate) const UNIT: usize = 1 << UNIT_SHIFT;
-/// Number of slabs that are carved from pools.
-pub(crate) const CLASSES: usize = 96;
+/// Number of classes: of the slabs that are carved from pools, and then of the coloured ones' uncoloured twins.
+pub(crate) const CLASSES: usize = SIZES_CARVED + (SIZES_CARVED - FIRST_COLOURED).div_ceil(COLOURED_STEP);
+/// Bytes that coloured chunks lie apart: a cache line. Alignments up to it they have all the same.
+pub(crate) const COLOUR: usize = 64;
 /// Largest chunk that is carved from a pool; larger requests are spans.
 pub(crate) const MAX_CHUNK: usize = 128 << 10;
 /// Largest alignment served from the arena: the alignment of its base.
 pub(crate) const MAX_ALIGN: usize = 2 << 20;
 /// Chunks from this size on are carved one by one and carry no links until freed.
 pub(crate) const BUMP_FROM: usize = 4096;
-
-const FINE_LIMIT: usize = 4096;
+/// Sizes up to here find their class in a table.
+pub(crate) const FINE_LIMIT: usize = 4096;
 /// Classes up to [`FINE_LIMIT`].
 const FINE_CLASSES: usize = 56;
+/// Number of slab sizes that are carved from pools.
+const SIZES_CARVED: usize = 96;
+/// The smallest slab that is coloured.
+pub(crate) const COLOURED_FROM: usize = FINE_LIMIT;
+/// Its class, and then every fourth.
+const FIRST_COLOURED: usize = FINE_CLASSES - 1;
+const COLOURED_STEP: usize = 4;
 /// Longest pool, in units.
 pub(crate) const MAX_POOL_UNITS: usize = 128;
 
 /// log2 of [`Class::STEP`].
 const STEP_SHIFT: u32 = 5;
 
-/// A small slab, in ascending order of the chunk size: its number, `0..CLASSES`, times [`Class::STEP`].
+/// A small slab, in ascending order of the chunk size, the uncoloured twins last: its number, `0..CLASSES`, times
+/// [`Class::STEP`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(transparent)]
 pub(crate) struct Class(usize);
@@ -46,12 +62,29 @@ const SIZES: [u32; CLASSES] = {
     let mut sizes = [0; CLASSES];
     let mut class = 0;
     let mut size = 0;
-    while class < CLASSES {
+    while class < SIZES_CARVED {
         size += step_above(size);
         sizes[class] = size as u32;
         class += 1;
     }
+    while class < CLASSES {
+        sizes[class] = sizes[FIRST_COLOURED + (class - SIZES_CARVED) * COLOURED_STEP];
+        class += 1;
+    }
     sizes
+};
+
+/// [`Class::stride`] by class.
+const STRIDES: [u32; CLASSES] = {
+    let mut strides = SIZES;
+    let mut class = 0;
+    while class < CLASSES {
+        if Class::from_index(class).is_coloured() {
+            strides[class] += COLOUR as u32;
+        }
+        class += 1;
+    }
+    strides
 };
 
 /// Class by size, up to [`FINE_LIMIT`].
@@ -65,17 +98,6 @@ const BY_SIZE: [u16; FINE_LIMIT + 1] = {
         }
         table[size] = (class << STEP_SHIFT) as u16;
         size += 1;
-    }
-    table
-};
-
-/// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end.
-const POOL_UNITS: [u8; CLASSES] = {
-    let mut table = [0; CLASSES];
-    let mut class = 0;
-    while class < CLASSES {
-        table[class] = best_units(SIZES[class] as usize);
-        class += 1;
     }
     table
 };
@@ -94,63 +116,6 @@ const OUTBOX: [u8; CLASSES] = {
 
 const fn step_above(size: usize) -> usize {
     if size < 128 { 8 } else { (1 << size.ilog2()) / 8 }
-}
-
-const fn best_units(size: usize) -> u8 {
-    // 32 chunks, but 64 to 256 KiB; or 16, but 1 MiB at most; or up to twice that, if less is left over.
-    let most = size.div_ceil(UNIT / 32);
-    let least = size.div_ceil(UNIT / 16);
-    let mut units = if most > 16 { 16 } else { most };
-    if units < least {
-        units = least;
-    }
-    if units < 4 {
-        units = 4;
-    }
-    if units > 64 {
-        units = 64;
-    }
-    let limit = if units * 2 > MAX_POOL_UNITS { MAX_POOL_UNITS } else { units * 2 };
-    let mut best = units;
-    while units <= limit {
-        // Compare leftover shares without fractions: waste/units < best_waste/best.
-        if (units * UNIT % size) * best < (best * UNIT % size) * units {
-            best = units;
-        }
-        units += 1;
-    }
-    best as u8
-}
-
-/// What a change of size means for the slab.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Change {
-    /// One serves both.
-    None,
-    /// Two do, both of up to [`FINE_LIMIT`].
-    Fine,
-    /// Two others, or slabs that are no class's, or the new size is none.
-    Other,
-}
-
-impl Change {
-    /// From `old` bytes, which is at least 1, to `new` bytes.
-    #[inline(always)]
-    pub(crate) const fn of(old: usize, new: usize) -> Change {
-        if old <= FINE_LIMIT {
-            // 0 is no size.
-            if new.wrapping_sub(1) >= FINE_LIMIT {
-                return Change::Other;
-            }
-            if BY_SIZE[old] == BY_SIZE[new] { Change::None } else { Change::Fine }
-        } else {
-            core::hint::cold_path();
-            // Same doubling, same eighth of it.
-            let (old, new) = (old - 1, new.wrapping_sub(1));
-            let same = old < MAX_CHUNK && (old ^ new) >> (old.ilog2() - 3) == 0;
-            if same { Change::None } else { Change::Other }
-        }
-    }
 }
 
 impl Class {
@@ -225,43 +190,39 @@ impl Class {
         SIZES[self.index()] as usize
     }
 
-    /// All classes, ascending.
+    /// Whether its chunks lie apart, so that they begin at different places of a page.
+    const fn is_coloured(self) -> bool {
+        let index = self.index();
+        matches!(index, FIRST_COLOURED..SIZES_CARVED) && (index - FIRST_COLOURED).is_multiple_of(COLOURED_STEP)
+    }
+
+    /// The class of chunks as long that have every alignment their size promises; often the same one.
+    pub(crate) const fn uncoloured(self) -> Class {
+        if !self.is_coloured() {
+            return self;
+        }
+        Class::from_index(SIZES_CARVED + (self.index() - FIRST_COLOURED) / COLOURED_STEP)
+    }
+
+    /// Whether it is the uncoloured class beside a coloured one.
+    pub(crate) const fn is_twin(self) -> bool {
+        self.index() >= SIZES_CARVED
+    }
+
+    /// Bytes from one chunk to the next.
+    #[inline(always)]
+    pub(crate) const fn stride(self) -> usize {
+        STRIDES[self.index()] as usize
+    }
+
+    /// The slabs' classes, without the uncoloured twins, ascending.
+    pub(crate) fn sized() -> impl Iterator<Item = Class> {
+        (0..SIZES_CARVED).map(Class::from_index)
+    }
+
+    /// All classes.
     pub(crate) fn all() -> impl Iterator<Item = Class> {
         (0..CLASSES).map(Class::from_index)
-    }
-
-    /// Alignment that every pool of this class needs so that its chunks have the alignment their size promises.
-    pub(crate) const fn pool_align(self) -> usize {
-        let natural = 1 << self.size().trailing_zeros();
-        if natural > UNIT { natural } else { UNIT }
-    }
-
-    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`.
-    ///
-    /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
-    /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
-    /// does not fit another chunk is not taken.
-    pub(crate) fn pool_units(self, held: u32, arena_units: usize) -> usize {
-        let full = POOL_UNITS[self.index()] as usize;
-        let doublings = held.min(6);
-        let wanted = (self.size() << (doublings + 1)).div_ceil(UNIT).max(1 << doublings);
-        self.whole_units(wanted.min(full).min(arena_units / 16))
-    }
-
-    /// Units of a pool of about half as many: where no span is as long as that.
-    pub(crate) fn half_units(self, units: usize) -> usize {
-        self.whole_units(units / 2)
-    }
-
-    /// Units for as many chunks as `units` hold, one at least.
-    fn whole_units(self, units: usize) -> usize {
-        let most = units.max(self.least_units());
-        (most * UNIT / self.size() * self.size()).div_ceil(UNIT)
-    }
-
-    /// Units of the smallest pool: it holds one chunk.
-    pub(crate) const fn least_units(self) -> usize {
-        self.size().div_ceil(UNIT)
     }
 
     /// Whether fresh chunks are handed out one by one, without links written into them.
@@ -303,19 +264,20 @@ pub(crate) const fn large_slab(size: usize) -> Option<usize> {
 }
 
 const _: () = {
-    assert!(SIZES[CLASSES - 1] as usize == MAX_CHUNK);
+    assert!(SIZES[SIZES_CARVED - 1] as usize == MAX_CHUNK);
+    assert!(SIZES[FIRST_COLOURED] as usize == COLOURED_FROM && Class::from_index(SIZES_CARVED - 1).is_coloured());
     assert!(SIZES[FINE_CLASSES - 1] as usize == FINE_LIMIT);
     assert!(MAX_ALIGN >= MAX_CHUNK && MAX_ALIGN.is_multiple_of(UNIT));
     let mut class = 0;
     while class < CLASSES {
         let size = SIZES[class] as usize;
         assert!(size.is_multiple_of(8));
-        assert!(Class::of(size).unwrap().index() == class);
-        assert!(class == 0 || Class::of(SIZES[class - 1] as usize + 1).unwrap().index() == class);
-        let bytes = POOL_UNITS[class] as usize * UNIT;
-        assert!(bytes >= size && POOL_UNITS[class] as usize <= MAX_POOL_UNITS);
-        // At most 3.2 % of a full-grown pool lies behind its last chunk.
-        assert!(bytes % size * 31 <= bytes);
+        if class < SIZES_CARVED {
+            assert!(Class::of(size).unwrap().index() == class);
+            assert!(class == 0 || Class::of(SIZES[class - 1] as usize + 1).unwrap().index() == class);
+        } else {
+            assert!(Class::of(size).unwrap().uncoloured().index() == class);
+        }
         class += 1;
     }
 };
@@ -338,47 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn pools_have_no_unit_without_a_chunk() {
-        for class in Class::all() {
-            for arena_units in [256, 504, 576, 1000, 4096, 1 << 18] {
-                for held in 0..8 {
-                    let mut units = class.pool_units(held, arena_units);
-                    // As long as it becomes shorter.
-                    for _ in 0..10 {
-                        let filled = units * UNIT / class.size() * class.size();
-                        assert!(filled > (units - 1) * UNIT, "{units} units of {}", class.size());
-                        units = class.half_units(units);
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn one_class_serves_both_or_two_do() {
-        let near = |size: usize| [1, size / 2, size - 1, size, size + 1, size + size / 8, size * 2];
-        for size in 1..=MAX_CHUNK {
-            for other in near(size).into_iter().filter(|&other| other > 0) {
-                let expected = match Class::of(other) == Class::of(size) {
-                    true => Change::None,
-                    false if size.max(other) <= FINE_LIMIT => Change::Fine,
-                    false => Change::Other,
-                };
-                assert_eq!(Change::of(size, other), expected, "{size} and {other}");
-            }
-            assert_eq!(Change::of(size, 0), Change::Other);
-        }
-        assert_eq!(Change::of(MAX_CHUNK + 1, MAX_CHUNK + 1), Change::Other, "spans are resized by their units");
-    }
-
-    #[test]
     fn aligned_sizes_land_on_aligned_slabs() {
         for shift in 3..=17 {
             let align = 1usize << shift;
             for size in (align..=MAX_CHUNK).step_by(align) {
-                let class = Class::of(size).unwrap();
-                assert!(class.size().is_multiple_of(align), "{size} at {align}");
+                let class = Class::of(size).unwrap().uncoloured();
+                assert!(class.stride().is_multiple_of(align), "{size} at {align}");
                 assert!(class.pool_align() >= align.min(1 << class.size().trailing_zeros()));
+                assert_eq!(class.size(), Class::of(size).unwrap().size());
             }
         }
     }

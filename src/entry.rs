@@ -170,8 +170,22 @@ impl Arena {
             // SAFETY: the caller's promise.
             Some(class) => unsafe { self.deallocate_to(local, class, ptr) },
             // SAFETY: the caller's promise.
-            None => unsafe { Arena::deallocate_slow(ptr, None, self) },
+            None => unsafe { Arena::deallocate_unclassed(ptr, self) },
         })
+    }
+
+    /// Frees a block whose layout tells the inlined half nothing: it is large, or a page-aligned chunk.
+    ///
+    /// # Safety
+    /// The block comes from this arena and is not used afterwards.
+    #[inline(never)]
+    unsafe extern "C" fn deallocate_unclassed(ptr: *mut u8, arena: &Arena) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !arena.push(ptr) {
+                Arena::deallocate_slow(ptr, None, arena);
+            }
+        }
     }
 
     /// Frees an unsealed block.
@@ -220,7 +234,7 @@ impl Arena {
         let Some(shared) = (if ask.global() { arena.shared_as_global() } else { arena.shared() }) else {
             return null_mut();
         };
-        if let Some(class) = arena.class_for(layout, ask)
+        if let Some(class) = arena.any_class_for(layout, ask)
             && arena.config.lists(class)
             && let Some(local) = thread::find(shared)
             && let Some(served) = arena.pop_private(shared, local, class)
@@ -296,10 +310,11 @@ impl Arena {
         }
     }
 
-    /// The hit of an arena that is not the primary one; else what the current pool can still give.
+    /// The hit that the inlined half does not look for, in an arena that is not the primary one or in a slab of aligned
+    /// chunks; else what the current pool can still give.
     #[inline]
     fn pop_private(&self, shared: &Shared, local: &Local, class: Class) -> Option<Served> {
-        if !shared.primary()
+        if (!shared.primary() || class.is_twin())
             && let Some(chunk) = local.chunks(class).pop(FLOOR)
         {
             return Some(Served { chunk, zero: false });

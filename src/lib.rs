@@ -162,6 +162,7 @@
 
 #[cfg(not(loom))]
 mod arena;
+mod change;
 mod class;
 #[cfg(not(loom))]
 mod config;

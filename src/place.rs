@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use crate::class::{Class, MAX_ALIGN, large_slab};
+use crate::class::{COLOUR, COLOURED_FROM, Class, MAX_ALIGN, large_slab};
 use crate::config::Config;
 
 /// See the module. The same for allocation and free, whatever state the arena is in.
@@ -58,6 +58,31 @@ pub(crate) const fn not_empty(layout: Layout) -> Layout {
     unsafe { Layout::from_size_align_unchecked(1, align) }
 }
 
+/// The class that serves a size at an alignment; `None`: it takes a span. The size is not so long that it overflows when
+/// rounded up.
+pub(crate) const fn class_of(size: usize, align: usize) -> Option<Class> {
+    match Class::of(aligned(size, align)) {
+        Some(class) if align > COLOUR => Some(class.uncoloured()),
+        found => found,
+    }
+}
+
+/// As [`class_of`] on fast paths, and `None` for what may be served by an uncoloured twin, too: these would make the
+/// others' path longer.
+#[inline(always)]
+pub(crate) const fn fast_class_of(size: usize, align: usize) -> Option<Class> {
+    let mut sought = size;
+    if align > 8 {
+        // A branch that is foreseen costs less than the arithmetic.
+        core::hint::cold_path();
+        sought = aligned(size, align);
+        if align > COLOUR && sought >= COLOURED_FROM {
+            sought = usize::MAX;
+        }
+    }
+    Class::of(sought)
+}
+
 /// A size whose slab has the layout's alignment too; the layout is not empty.
 #[inline(always)]
 pub(crate) const fn aligned_size(layout: Layout) -> usize {
@@ -92,7 +117,7 @@ impl Config {
             return Place::System;
         }
         let size = aligned_size(layout);
-        match Class::of(size) {
+        match class_of(size, layout.align()) {
             Some(class) if class.size() > threshold => Place::Unlisted(class),
             Some(class) => Place::Chunk(class),
             None if size > capacity => Place::None,

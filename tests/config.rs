@@ -146,11 +146,12 @@ fn no_system_at_all() {
     chain.free(&arena);
 }
 
-/// Fills the arena with chunks of `slab`; the first that lands outside ends it.
+/// Fills the arena with chunks of one slab; the first that lands outside ends it. Even seeds: all through the same calls, of
+/// which some take the next slab when hardened.
 fn overflow(arena: &Arena, size: usize) -> (Vec<Block>, Block) {
     let mut inside = Vec::new();
     loop {
-        let block = Block::new(arena, layout(size, 8), inside.len() as u64).expect("the system's memory");
+        let block = Block::new(arena, layout(size, 8), 2 * inside.len() as u64).expect("the system's memory");
         if !block.inside(arena) {
             return (inside, block);
         }
@@ -167,7 +168,7 @@ fn exhausted_arenas_overflow_to_the_system() {
         let used: usize = inside.iter().map(|block| block.usable(&arena)).sum();
         assert!(used >= arena.capacity() / 10 * 9, "{size}: overflow after {used}");
         let mut outside = vec![first];
-        while let Some(block) = Block::new(&arena, layout(size, 8), outside.len() as u64) {
+        while let Some(block) = Block::new(&arena, layout(size, 8), 2 * outside.len() as u64) {
             assert!(!block.inside(&arena));
             outside.push(block);
         }

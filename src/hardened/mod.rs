@@ -27,7 +27,7 @@ use crate::arena::Arena;
 use crate::class::{Class, large_slab};
 use crate::entry::Ask;
 use crate::heap::shared::Shared;
-use crate::place::{Place, aligned_size};
+use crate::place::{Place, aligned_size, class_of, fast_class_of};
 use crate::slab::block::{Block, In, Wrong, find};
 use crate::span::map::Map;
 use crate::sync::Ordering;
@@ -112,16 +112,23 @@ unsafe fn write_seal(address: usize, size: usize, note: &AtomicU8, slab: usize) 
 }
 
 impl Arena {
-    /// The class whose list serves a layout.
+    /// The class whose list serves a layout, if the fast paths tell.
     #[inline(always)]
     pub(crate) fn class_for(&self, layout: Layout, ask: Ask) -> Option<Class> {
-        Class::of(aligned_size(roomy(layout, ask)))
+        let layout = roomy(layout, ask);
+        fast_class_of(layout.size(), layout.align())
+    }
+
+    /// The class whose list serves a layout.
+    pub(crate) fn any_class_for(&self, layout: Layout, ask: Ask) -> Option<Class> {
+        let layout = roomy(layout, ask);
+        class_of(layout.size(), layout.align())
     }
 
     /// As [`Arena::class_for`] for a layout of which the class is known.
     #[inline(always)]
     pub(crate) fn class_known(&self, (layout, _): (Layout, Class), ask: Ask) -> Option<Class> {
-        self.class_for(layout, ask)
+        self.any_class_for(layout, ask)
     }
 
     /// The layout to be placed when this one is asked for.

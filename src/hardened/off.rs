@@ -5,7 +5,7 @@ use core::alloc::Layout;
 use crate::arena::Arena;
 use crate::class::Class;
 use crate::entry::Ask;
-use crate::place::aligned_size;
+use crate::place::{class_of, fast_class_of};
 
 /// Whether each block is looked at on its way out and back.
 pub(crate) const CHECKED: bool = false;
@@ -16,7 +16,12 @@ pub(crate) struct Nothing;
 impl Arena {
     #[inline(always)]
     pub(crate) fn class_for(&self, layout: Layout, _ask: Ask) -> Option<Class> {
-        Class::of(aligned_size(layout))
+        fast_class_of(layout.size(), layout.align())
+    }
+
+    #[inline(always)]
+    pub(crate) fn any_class_for(&self, layout: Layout, _ask: Ask) -> Option<Class> {
+        class_of(layout.size(), layout.align())
     }
 
     #[inline(always)]
@@ -36,7 +41,7 @@ impl Arena {
 
     #[inline(always)]
     pub(crate) fn unseal(&self, _block: *mut u8, layout: Layout) -> Option<Class> {
-        Class::of(aligned_size(layout))
+        fast_class_of(layout.size(), layout.align())
     }
 
     #[inline(always)]

@@ -125,7 +125,9 @@ impl Slot {
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
         let held = self.slab(class).pools.get();
         let align = class.pool_align() / UNIT;
-        let mut wanted = class.pool_units(held, shared.map().units());
+        let arena_units = shared.map().units();
+        let shape = class.shape(arena_units);
+        let mut wanted = shape.pool_units(held, arena_units);
         let (unit, units, stale) = loop {
             let fits = |spare: u32| spare != 0 && (spare as usize - 1).is_multiple_of(align);
             if wanted == SPARE_UNITS
@@ -138,11 +140,11 @@ impl Slot {
                     self.tag_pool(shared, span.unit, span.units);
                     break (span.unit, span.units, span.stale_end - span.unit);
                 }
-                None if wanted > class.least_units() => wanted = class.half_units(wanted),
+                None if wanted > shape.least_units() => wanted = shape.half_units(wanted),
                 None => return None,
             }
         };
-        Pool::at(shared.map(), unit).init(class, units, stale);
+        Pool::at(shared.map(), unit).init(class, shape, units, stale);
         self.slab(class).pools.set(held + 1);
         Some(unit)
     }

@@ -18,8 +18,25 @@ pub(crate) struct Usage {
     pub(crate) allocated: usize,
 }
 
-/// A small slab's pools and chunks. O(heaps + pools of the slab + chunks in lists).
-pub(crate) fn of_class(shared: &Shared, class: Class) -> Usage {
+impl Usage {
+    fn and(self, other: Usage) -> Usage {
+        Usage {
+            slab: self.slab,
+            pools: self.pools + other.pools,
+            heap: self.heap + other.heap,
+            allocated: self.allocated + other.allocated,
+        }
+    }
+}
+
+/// A small slab's pools and chunks, those of its uncoloured twin too.
+fn of_slab(shared: &Shared, class: Class) -> Usage {
+    let (usage, twin) = (of_class(shared, class), class.uncoloured());
+    if twin == class { usage } else { usage.and(of_class(shared, twin)) }
+}
+
+/// A class's pools and chunks. O(heaps + pools of the slab + chunks in lists).
+fn of_class(shared: &Shared, class: Class) -> Usage {
     let map = shared.map();
     let size = class.size();
     let mut usage = Usage { slab: size, ..Usage::default() };
@@ -82,7 +99,7 @@ pub(crate) fn next_large(shared: &Shared, above: usize) -> Option<Usage> {
 /// Each slab that holds memory, ascending.
 pub(crate) fn usages(shared: &Shared) -> impl Iterator<Item = Usage> {
     shared.bury_dead();
-    let small = Class::all().map(|class| of_class(shared, class)).filter(|usage| usage.pools > 0);
+    let small = Class::sized().map(|class| of_slab(shared, class)).filter(|usage| usage.pools > 0);
     let mut above = 0;
     small.chain(core::iter::from_fn(move || {
         let usage = next_large(shared, above)?;

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use super::index::index_of;
 use super::pool::Pool;
 use crate::class::{Class, UNIT};
 use crate::fatal::fatal;
@@ -56,7 +55,7 @@ pub(crate) fn find(map: &Map, address: usize) -> Result<Block, Wrong> {
     let pool = Pool::at(map, unit);
     let class = pool.class();
     let place = In { slab: class.size(), pool: map.address(unit) as usize };
-    let (index, behind) = index_of(class, address - place.pool);
+    let (index, behind) = pool.index_of(address - place.pool);
     if index >= pool.carved() as usize {
         return Err(Wrong::NeverCarved(place));
     }

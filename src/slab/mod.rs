@@ -1,6 +1,6 @@
 //! Pools of chunks.
 //!
-//! [`pool`] is a pool's metadata and its counting equations, [`countdown`] its count of local frees, [`index`] the number
+//! [`pool`] is a pool's metadata and its counting equations, [`extent`] how long it is, [`countdown`] its count of local frees, [`index`] the number
 //! of a chunk in its pool, [`chunk`] the links inside free chunks, [`block`] finds what begins at an address, [`mark`] what
 //! ends their lists, [`remote`] the word through which other threads return chunks, [`list`] the lists a heap keeps its
 //! pools in. Called by `heap`; calls `span`.
@@ -10,6 +10,8 @@ pub(crate) mod block;
 #[cfg(not(loom))]
 pub(crate) mod chunk;
 pub(crate) mod countdown;
+#[cfg(not(loom))]
+mod extent;
 #[cfg(not(loom))]
 pub(crate) mod index;
 #[cfg(not(loom))]

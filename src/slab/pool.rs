@@ -57,11 +57,13 @@ pub(crate) struct Pool {
     capacity: Cell32,
     /// [`Class::offset`] of the slab.
     class: Cell32,
+    /// That of the class by whose stride it is carved.
+    spaced: Cell32,
     standing: Cell32,
     /// Chunks at the end that may hold old data: everything from this byte on reads as zero until carved.
     fresh_from: Cell32,
 
-    _own_line: [u32; 3],
+    _own_line: [u32; 2],
     remote: Remote,
     /// Next pool in the owner's inbox, as unit + 1.
     inbox_next: AtomicU32,
@@ -93,15 +95,18 @@ impl Pool {
         unsafe { &*record.cast() }
     }
 
-    /// Sets the pool up on a fresh span, or an emptied one.
-    pub(crate) fn init(&self, class: Class, units: usize, stale_units: usize) {
-        let capacity = (units << UNIT_SHIFT) / class.size();
+    /// Sets the pool up on a fresh span, or an emptied one. `shape` is the class or its uncoloured twin, as the pool is to be
+    /// carved.
+    pub(crate) fn init(&self, class: Class, shape: Class, units: usize, stale_units: usize) {
+        let spaced = shape.spaced(units);
+        let capacity = (units << UNIT_SHIFT) / spaced.stride();
         self.free.store(chunk::END, Ordering::Relaxed);
         self.countdown.set(0);
         self.trigger.set(0);
         self.carved.set(0);
         self.capacity.set(capacity as u32);
         self.class.set(class.offset() as u32);
+        self.spaced.set(spaced.offset() as u32);
         self.fresh_from.set((stale_units << UNIT_SHIFT) as u32);
         self.remote.reset();
         self.wake.set(wake(capacity as u32));
@@ -114,6 +119,17 @@ impl Pool {
 
     pub(crate) fn class(&self) -> Class {
         Class::from_offset(self.class.get() as usize)
+    }
+
+    /// The class by whose stride its chunks lie.
+    fn spaced(&self) -> Class {
+        Class::from_offset(self.spaced.get() as usize)
+    }
+
+    /// Number of the chunk that an offset in the pool lies in, and how many bytes behind its start.
+    #[inline(always)]
+    pub(crate) fn index_of(&self, offset: usize) -> (usize, usize) {
+        index_of(self.spaced(), offset)
     }
 
     pub(crate) fn carved(&self) -> u32 {
@@ -216,11 +232,11 @@ impl Pool {
 
     /// Walks a list of the pool's chunks; `None` if it leaves what is carved.
     pub(crate) fn survey(&self, base: usize, head: usize) -> Option<Listed> {
-        let (class, carved) = (self.class(), self.carved.get());
-        let bytes = carved as usize * class.size();
+        let (spaced, carved) = (self.spaced(), self.carved.get());
+        let bytes = carved as usize * spaced.stride();
         chunk::survey(head, carved, |at| {
             let offset = at.wrapping_sub(base);
-            offset < bytes && index_of(class, offset).1 == 0
+            offset < bytes && index_of(spaced, offset).1 == 0
         })
     }
 
@@ -268,23 +284,23 @@ impl Pool {
     /// All pools begin at the same place of a page. Slabs of which little is used would have their chunks compete for the
     /// same few sets of the caches: where `spread`, a pool's first ones are handed out from some place in their midst on.
     pub(crate) fn carve(&self, base: usize, bytes: usize, spread: bool) -> usize {
-        let size = self.class().size();
+        let stride = self.spaced().stride();
         let carved = self.carved.get();
-        let more = ((bytes / size).max(1) as u32).min(self.capacity.get() - carved);
+        let more = ((bytes / stride).max(1) as u32).min(self.capacity.get() - carved);
         if more == 0 {
             return chunk::END;
         }
-        let start = base + carved as usize * size;
+        let start = base + carved as usize * stride;
         let skip = if carved == 0 && spread { mixed(base) % more } else { 0 };
-        let first = start + skip as usize * size;
-        let last = start + (more as usize - 1) * size;
-        chunk::link_up(first, last, size);
+        let first = start + skip as usize * stride;
+        let last = start + (more as usize - 1) * stride;
+        chunk::link_up(first, last, stride);
         if first == start {
             chunk::link(last, chunk::END);
         } else {
             chunk::link(last, start);
-            chunk::link_up(start, first - size, size);
-            chunk::link(first - size, chunk::END);
+            chunk::link_up(start, first - stride, stride);
+            chunk::link(first - stride, chunk::END);
         }
         self.carved.set(carved + more);
         first
@@ -296,7 +312,7 @@ impl Pool {
         if carved == self.capacity.get() {
             return None;
         }
-        let offset = carved as usize * self.class().size();
+        let offset = carved as usize * self.spaced().stride();
         self.carved.set(carved + 1);
         Some((base + offset, offset >= self.fresh_from.get() as usize))
     }

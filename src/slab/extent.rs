@@ -1,0 +1,132 @@
+//! How long pools are.
+
+use crate::class::{CLASSES, Class, MAX_POOL_UNITS, UNIT};
+
+/// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end.
+const POOL_UNITS: [u8; CLASSES] = {
+    let mut table = [0; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        table[class] = best_units(Class::from_index(class).size());
+        class += 1;
+    }
+    table
+};
+
+const fn best_units(size: usize) -> u8 {
+    // 32 chunks, but 64 to 256 KiB; or 16, but 1 MiB at most; or up to twice that, if less is left over.
+    let most = size.div_ceil(UNIT / 32);
+    let least = size.div_ceil(UNIT / 16);
+    let mut units = if most > 16 { 16 } else { most };
+    if units < least {
+        units = least;
+    }
+    if units < 4 {
+        units = 4;
+    }
+    if units > 64 {
+        units = 64;
+    }
+    let limit = if units * 2 > MAX_POOL_UNITS { MAX_POOL_UNITS } else { units * 2 };
+    let mut best = units;
+    while units <= limit {
+        // Compare leftover shares without fractions: waste/units < best_waste/best.
+        if (units * UNIT % size) * best < (best * UNIT % size) * units {
+            best = units;
+        }
+        units += 1;
+    }
+    best as u8
+}
+
+/// Units of the smallest arena with coloured chunks: 512 MiB. In smaller ones every chunk may count.
+const COLOURED_FROM: usize = (512 << 20) / UNIT;
+
+impl Class {
+    /// The class as which pools of this one are shaped in an arena of so many units.
+    pub(crate) const fn shape(self, arena_units: usize) -> Class {
+        if arena_units < COLOURED_FROM { self.uncoloured() } else { self }
+    }
+
+    /// Alignment that every pool of this class needs so that its chunks have the alignment their size promises.
+    pub(crate) const fn pool_align(self) -> usize {
+        let natural = 1 << self.stride().trailing_zeros();
+        if natural > UNIT { natural } else { UNIT }
+    }
+
+    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`.
+    ///
+    /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
+    /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
+    /// does not fit another chunk is not taken.
+    pub(crate) fn pool_units(self, held: u32, arena_units: usize) -> usize {
+        let full = POOL_UNITS[self.index()] as usize;
+        let doublings = held.min(6);
+        let wanted = (self.size() << (doublings + 1)).div_ceil(UNIT).max(1 << doublings);
+        self.whole_units(wanted.min(full).min(arena_units / 16))
+    }
+
+    /// Units of a pool of about half as many: where no span is as long as that.
+    pub(crate) fn half_units(self, units: usize) -> usize {
+        self.whole_units(units / 2)
+    }
+
+    /// Units for as many chunks as `units` hold, one at least.
+    fn whole_units(self, units: usize) -> usize {
+        let most = units.max(self.least_units());
+        let whole = |class: Class| (class.chunks_in(most) * class.stride()).div_ceil(UNIT);
+        let coloured = whole(self);
+        if coloured > 0 && self.spaced(coloured) == self { coloured } else { whole(self.uncoloured()) }
+    }
+
+    fn chunks_in(self, units: usize) -> usize {
+        units * UNIT / self.stride()
+    }
+
+    /// The class by whose stride a pool of so many units is carved: the uncoloured one if more than an eighth of the pool
+    /// would lie beside coloured chunks.
+    pub(crate) fn spaced(self, units: usize) -> Class {
+        if self.chunks_in(units) * self.size() * 8 < units * UNIT * 7 { self.uncoloured() } else { self }
+    }
+
+    /// Units of the smallest pool: it holds one chunk.
+    pub(crate) const fn least_units(self) -> usize {
+        self.size().div_ceil(UNIT)
+    }
+}
+
+const _: () = {
+    let mut class = 0;
+    while class < CLASSES {
+        let size = Class::from_index(class).size();
+        let bytes = POOL_UNITS[class] as usize * UNIT;
+        assert!(bytes >= size && POOL_UNITS[class] as usize <= MAX_POOL_UNITS);
+        // At most 3.2 % of a full-grown pool lies behind its last chunk.
+        assert!(bytes % size * 31 <= bytes);
+        class += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pools_have_no_unit_without_a_chunk() {
+        for class in Class::all() {
+            for arena_units in [256, 504, 576, 1000, 4096, 1 << 15, 1 << 18] {
+                let class = class.shape(arena_units);
+                for held in 0..8 {
+                    let mut units = class.pool_units(held, arena_units);
+                    // As long as it becomes shorter.
+                    for _ in 0..10 {
+                        let stride = class.spaced(units).stride();
+                        let filled = units * UNIT / stride * stride;
+                        assert!(filled > (units - 1) * UNIT, "{units} units of {}", class.size());
+                        units = class.half_units(units);
+                    }
+                }
+            }
+        }
+    }
+}
