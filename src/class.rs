@@ -15,7 +15,7 @@
 //! pool behind in each slab.
 //!
 //! Chunks that begin at the same place of a page compete for the same few sets of the first-level cache, and copies from one
-//! to another stumble over equal addresses. From 4 KiB on, the sizes that buffers most often have, powers of two and one and
+//! to another stumble over equal addresses. From 2 KiB on, the sizes that buffers most often have, powers of two and one and
 //! a half times these, are therefore coloured (after Bonwick's slab allocator, 1994): their chunks lie [`COLOUR`] bytes
 //! further apart than they are long. Layouts whose alignment that breaks have slabs of their own of the same size, the
 //! [`Class::uncoloured`] ones.
@@ -41,9 +41,9 @@ const FINE_CLASSES: usize = 56;
 /// Number of slab sizes that are carved from pools.
 const SIZES_CARVED: usize = 96;
 /// The smallest slab that is coloured.
-pub(crate) const COLOURED_FROM: usize = FINE_LIMIT;
+pub(crate) const COLOURED_FROM: usize = 2048;
 /// Its class, and then every fourth.
-const FIRST_COLOURED: usize = FINE_CLASSES - 1;
+const FIRST_COLOURED: usize = FINE_CLASSES - 1 - 8;
 const COLOURED_STEP: usize = 4;
 /// Longest pool, in units.
 pub(crate) const MAX_POOL_UNITS: usize = 128;

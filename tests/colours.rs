@@ -10,9 +10,22 @@ use std::ptr::NonNull;
 use arenal::{Arena, SlabUsage};
 use common::{KIB, MIB, bounded, layout, verify};
 
-/// From 4 KiB on powers of two, and one and a half times these.
-const SIZES: [usize; 11] =
-    [4 * KIB, 6 * KIB, 8 * KIB, 12 * KIB, 16 * KIB, 24 * KIB, 32 * KIB, 48 * KIB, 64 * KIB, 96 * KIB, 128 * KIB];
+/// From 2 KiB on powers of two, and one and a half times these.
+const SIZES: [usize; 13] = [
+    2 * KIB,
+    3 * KIB,
+    4 * KIB,
+    6 * KIB,
+    8 * KIB,
+    12 * KIB,
+    16 * KIB,
+    24 * KIB,
+    32 * KIB,
+    48 * KIB,
+    64 * KIB,
+    96 * KIB,
+    128 * KIB,
+];
 const ALIGNS: [usize; 7] = [64, 128, 256, 512, 1024, 2048, 4096];
 const PAGE: usize = 4096;
 
@@ -101,13 +114,16 @@ fn resized_blocks_keep_alignment_and_contents() {
         for align in ALIGNS {
             // SAFETY: the layouts are not empty; each block is used under its last address and layout.
             unsafe {
-                let mut block = GlobalAlloc::alloc(&arena, layout(PAGE, align));
-                block.write_bytes(7, PAGE);
+                let mut block = GlobalAlloc::alloc(&arena, layout(SIZES[0], align));
+                block.write_bytes(7, SIZES[0]);
                 for (from, to) in SIZES.into_iter().zip(SIZES.into_iter().skip(1)) {
                     block = GlobalAlloc::realloc(&arena, block, layout(from, align), to);
                     assert!(!block.is_null() && block.addr().is_multiple_of(align), "{from} to {to} at {align}");
                 }
-                assert!(std::slice::from_raw_parts(block, PAGE).iter().all(|&byte| byte == 7), "aligned at {align}");
+                assert!(
+                    std::slice::from_raw_parts(block, SIZES[0]).iter().all(|&byte| byte == 7),
+                    "aligned at {align}"
+                );
                 GlobalAlloc::dealloc(&arena, block, layout(SIZES[SIZES.len() - 1], align));
             }
         }
@@ -133,9 +149,10 @@ fn a_slab_is_one_whatever_its_chunks_are_aligned_at() {
         let usages: Vec<SlabUsage> = arena.utilization().collect();
         assert!(usages.windows(2).all(|pair| pair[0].slab < pair[1].slab), "each slab once, ascending");
         for size in SIZES {
-            // At that alignment 6 KiB take 8 KiB.
+            // At that alignment 2 and 3 KiB take 4 KiB, and 6 KiB take 8 KiB.
             let blocks = match size / KIB {
-                6 => 10,
+                2 | 3 | 6 => 10,
+                4 => 40,
                 8 => 30,
                 _ => 20,
             };

@@ -286,7 +286,7 @@ impl Pool {
     pub(crate) fn carve(&self, base: usize, bytes: usize, spread: bool) -> usize {
         let stride = self.spaced().stride();
         let carved = self.carved.get();
-        let more = ((bytes / stride).max(1) as u32).min(self.capacity.get() - carved);
+        let more = ((bytes / self.class().size()).max(1) as u32).min(self.capacity.get() - carved);
         if more == 0 {
             return chunk::END;
         }
