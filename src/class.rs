@@ -1,4 +1,4 @@
-//! Size classes: which slab serves a request, and how large its pools are.
+//! Size classes: which slab serves a request.
 //!
 //! A leaf: it knows numbers only. Small slabs (up to [`MAX_CHUNK`]) are numbered by [`Class`] and carved from pools;
 //! larger ones are spans of their own, sized by [`large_slab`].
@@ -16,8 +16,9 @@
 //!
 //! Chunks that begin at the same place of a page compete for the same few sets of the first-level cache, and copies from one
 //! to another stumble over equal addresses. From 2 KiB on, the sizes that buffers most often have, powers of two and one and
-//! a half times these, are therefore coloured (after Bonwick's slab allocator, 1994): their chunks lie [`COLOUR`] bytes
-//! further apart than they are long. Layouts whose alignment that breaks have slabs of their own of the same size, the
+//! a half times these, are therefore coloured (after Bonwick's slab allocator, 1994) in arenas that are large enough
+//! ([`MIN_COLOURED`]): their chunks lie [`COLOUR`] bytes further apart than they are long, but in short pools that would lose
+//! a chunk to it. There, layouts whose alignment that breaks have classes of their own of the same size, the
 //! [`Class::uncoloured`] ones.
 
 /// log2 of the unit, the granularity in which spans are cut.
@@ -26,6 +27,8 @@ pub(crate) const UNIT_SHIFT: u32 = 14;
 pub(crate) const UNIT: usize = 1 << UNIT_SHIFT;
 /// Number of classes: of the slabs that are carved from pools, and then of the coloured ones' uncoloured twins.
 pub(crate) const CLASSES: usize = SIZES_CARVED + (SIZES_CARVED - FIRST_COLOURED).div_ceil(COLOURED_STEP);
+/// Bytes of the smallest arena with coloured chunks. In smaller ones every chunk may count.
+pub(crate) const MIN_COLOURED: usize = 512 << 20;
 /// Bytes that coloured chunks lie apart: a cache line. Alignments up to it they have all the same.
 pub(crate) const COLOUR: usize = 64;
 /// Largest chunk that is carved from a pool; larger requests are spans.
@@ -106,9 +109,11 @@ const BY_SIZE: [u16; FINE_LIMIT + 1] = {
 const OUTBOX: [u8; CLASSES] = {
     let mut table = [1; CLASSES];
     let mut class = 0;
-    while class < CLASSES && SIZES[class] as usize <= 32 << 10 {
+    while class < CLASSES {
         let by_bytes = (32 << 10) / SIZES[class];
-        table[class] = if by_bytes > 128 { 128 } else { by_bytes as u8 };
+        if by_bytes > 0 {
+            table[class] = if by_bytes > 128 { 128 } else { by_bytes as u8 };
+        }
         class += 1;
     }
     table
@@ -190,7 +195,7 @@ impl Class {
         SIZES[self.index()] as usize
     }
 
-    /// Whether its chunks lie apart, so that they begin at different places of a page.
+    /// Whether its chunks may lie apart, so that they begin at different places of a page.
     const fn is_coloured(self) -> bool {
         let index = self.index();
         matches!(index, FIRST_COLOURED..SIZES_CARVED) && (index - FIRST_COLOURED).is_multiple_of(COLOURED_STEP)
@@ -202,11 +207,6 @@ impl Class {
             return self;
         }
         Class::from_index(SIZES_CARVED + (self.index() - FIRST_COLOURED) / COLOURED_STEP)
-    }
-
-    /// Whether it is the uncoloured class beside a coloured one.
-    pub(crate) const fn is_twin(self) -> bool {
-        self.index() >= SIZES_CARVED
     }
 
     /// Bytes from one chunk to the next.
@@ -276,7 +276,10 @@ const _: () = {
             assert!(Class::of(size).unwrap().index() == class);
             assert!(class == 0 || Class::of(SIZES[class - 1] as usize + 1).unwrap().index() == class);
         } else {
-            assert!(Class::of(size).unwrap().uncoloured().index() == class);
+            let coloured = Class::of(size).unwrap();
+            assert!(coloured.uncoloured().index() == class);
+            assert!(coloured.outbox() == Class::from_index(class).outbox());
+            assert!(coloured.stride().is_multiple_of(COLOUR));
         }
         class += 1;
     }

@@ -66,7 +66,8 @@ impl Arena {
         NonNull::new(self.allocate_zeroed_fast(not_empty(layout), Ask::OwnZeroed)).ok_or(AllocError)
     }
 
-    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, or by address. With
+    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, aligned at 64 at most, or by address.
+    /// With
     /// [`Exhausted::System`] a full arena gives a block of the system of as many bytes, as it does for layouts, unless
     /// layouts of that size are the system's.
     ///
@@ -174,7 +175,7 @@ impl Arena {
         })
     }
 
-    /// Frees a block whose layout tells the inlined half nothing: it is large, or a page-aligned chunk.
+    /// Frees a block whose layout tells the inlined half nothing: it is large, or aligned above 64 and not small.
     ///
     /// # Safety
     /// The block comes from this arena and is not used afterwards.
@@ -310,16 +311,14 @@ impl Arena {
         }
     }
 
-    /// The hit that the inlined half does not look for, in an arena that is not the primary one or in a slab of aligned
-    /// chunks; else what the current pool can still give.
+    /// The hit that the inlined half has not looked for: in an arena that is not the primary one, and of aligned layouts;
+    /// else what the current pool can still give.
     #[inline]
     fn pop_private(&self, shared: &Shared, local: &Local, class: Class) -> Option<Served> {
-        if (!shared.primary() || class.is_twin())
-            && let Some(chunk) = local.chunks(class).pop(FLOOR)
-        {
-            return Some(Served { chunk, zero: false });
+        match local.chunks(class).pop(FLOOR) {
+            Some(chunk) => Some(Served { chunk, zero: false }),
+            None => refill::without_lock(shared, local, class),
         }
-        refill::without_lock(shared, local, class)
     }
 
     #[inline]

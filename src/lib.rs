@@ -24,6 +24,7 @@
 //! | slab | one size class and all its pools |
 //! | pool | one span carved into equal chunks of one slab, owned by one heap |
 //! | chunk | what the caller gets |
+//! | coloured | of a slab whose chunks lie a cache line further apart than they are long: powers of two from 2 KiB on, and one and a half times these, in arenas of 512 MiB and more |
 //! | heap | one thread's, or a departed thread's, pools and lists |
 //! | local, remote free | by the owner of the chunk's pool, by another thread |
 //! | fresh | never written since the OS handed it over: still zero |

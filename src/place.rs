@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use crate::class::{COLOUR, COLOURED_FROM, Class, MAX_ALIGN, large_slab};
+use crate::class::{COLOUR, COLOURED_FROM, Class, MAX_ALIGN, MIN_COLOURED, large_slab};
 use crate::config::Config;
 
 /// See the module. The same for allocation and free, whatever state the arena is in.
@@ -58,16 +58,7 @@ pub(crate) const fn not_empty(layout: Layout) -> Layout {
     unsafe { Layout::from_size_align_unchecked(1, align) }
 }
 
-/// The class that serves a size at an alignment; `None`: it takes a span. The size is not so long that it overflows when
-/// rounded up.
-pub(crate) const fn class_of(size: usize, align: usize) -> Option<Class> {
-    match Class::of(aligned(size, align)) {
-        Some(class) if align > COLOUR => Some(class.uncoloured()),
-        found => found,
-    }
-}
-
-/// As [`class_of`] on fast paths, and `None` for what may be served by an uncoloured twin, too: these would make the
+/// As [`Config::class_of`] on fast paths, and `None` for what an uncoloured twin may serve, too: these would make the
 /// others' path longer.
 #[inline(always)]
 pub(crate) const fn fast_class_of(size: usize, align: usize) -> Option<Class> {
@@ -107,6 +98,15 @@ impl Config {
         self.system_above.unwrap_or(capacity).min(capacity)
     }
 
+    /// The class that serves a size at an alignment; `None`: it takes a span. The size is not so long that it overflows when
+    /// rounded up.
+    pub(crate) const fn class_of(&self, size: usize, align: usize) -> Option<Class> {
+        match Class::of(aligned(size, align)) {
+            Some(class) if align > COLOUR && self.capacity >= MIN_COLOURED => Some(class.uncoloured()),
+            found => found,
+        }
+    }
+
     /// The place of a layout in an arena of `capacity` bytes.
     pub(crate) fn place(&self, layout: Layout, capacity: usize) -> Place {
         let threshold = self.threshold(capacity);
@@ -117,7 +117,7 @@ impl Config {
             return Place::System;
         }
         let size = aligned_size(layout);
-        match class_of(size, layout.align()) {
+        match self.class_of(size, layout.align()) {
             Some(class) if class.size() > threshold => Place::Unlisted(class),
             Some(class) => Place::Chunk(class),
             None if size > capacity => Place::None,

@@ -11,7 +11,7 @@ use crate::entry::Ask;
 use crate::hardened::CHECKED;
 use crate::heap::local::Local;
 use crate::heap::{large, thread};
-use crate::place::{Place, Request, aligned, aligned_size, class_of};
+use crate::place::{Place, Request, aligned, aligned_size};
 
 impl Arena {
     /// As [`Arena::resize`] through `GlobalAlloc`, with the most common case inline: the chunk serves the new size too.
@@ -86,8 +86,8 @@ impl Arena {
     unsafe extern "C" fn resize_small(ptr: *mut u8, old: Request, new_size: usize, arena: &Arena) -> *mut u8 {
         let old = old.layout();
         if new_size <= MAX_CHUNK
-            && let Some(from) = class_of(old.size(), old.align())
-            && let Some(to) = class_of(new_size, old.align())
+            && let Some(from) = arena.config.class_of(old.size(), old.align())
+            && let Some(to) = arena.config.class_of(new_size, old.align())
             && from != to
         {
             // SAFETY: what a small slab serves, and is aligned as one, is far from overflowing when rounded up.

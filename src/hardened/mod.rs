@@ -27,7 +27,7 @@ use crate::arena::Arena;
 use crate::class::{Class, large_slab};
 use crate::entry::Ask;
 use crate::heap::shared::Shared;
-use crate::place::{Place, aligned_size, class_of, fast_class_of};
+use crate::place::{Place, aligned_size, fast_class_of};
 use crate::slab::block::{Block, In, Wrong, find};
 use crate::span::map::Map;
 use crate::sync::Ordering;
@@ -122,7 +122,7 @@ impl Arena {
     /// The class whose list serves a layout.
     pub(crate) fn any_class_for(&self, layout: Layout, ask: Ask) -> Option<Class> {
         let layout = roomy(layout, ask);
-        class_of(layout.size(), layout.align())
+        self.config.class_of(layout.size(), layout.align())
     }
 
     /// As [`Arena::class_for`] for a layout of which the class is known.

@@ -5,7 +5,7 @@ use core::alloc::Layout;
 use crate::arena::Arena;
 use crate::class::Class;
 use crate::entry::Ask;
-use crate::place::{class_of, fast_class_of};
+use crate::place::fast_class_of;
 
 /// Whether each block is looked at on its way out and back.
 pub(crate) const CHECKED: bool = false;
@@ -21,7 +21,7 @@ impl Arena {
 
     #[inline(always)]
     pub(crate) fn any_class_for(&self, layout: Layout, _ask: Ask) -> Option<Class> {
-        class_of(layout.size(), layout.align())
+        self.config.class_of(layout.size(), layout.align())
     }
 
     #[inline(always)]

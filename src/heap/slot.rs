@@ -124,9 +124,9 @@ impl Slot {
     /// Takes a pool's worth of units from the spares or the arena and sets it up; the caller gives it a standing.
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
         let held = self.slab(class).pools.get();
-        let align = class.pool_align() / UNIT;
         let arena_units = shared.map().units();
         let shape = class.shape(arena_units);
+        let align = shape.pool_align() / UNIT;
         let mut wanted = shape.pool_units(held, arena_units);
         let (unit, units, stale) = loop {
             let fits = |spare: u32| spare != 0 && (spare as usize - 1).is_multiple_of(align);

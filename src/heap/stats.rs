@@ -18,28 +18,21 @@ pub(crate) struct Usage {
     pub(crate) allocated: usize,
 }
 
-impl Usage {
-    fn and(self, other: Usage) -> Usage {
-        Usage {
-            slab: self.slab,
-            pools: self.pools + other.pools,
-            heap: self.heap + other.heap,
-            allocated: self.allocated + other.allocated,
-        }
-    }
-}
-
-/// A small slab's pools and chunks, those of its uncoloured twin too.
+/// A small slab's pools and chunks, those of its uncoloured twin too. O(heaps + pools of the slab + chunks in lists).
 fn of_slab(shared: &Shared, class: Class) -> Usage {
-    let (usage, twin) = (of_class(shared, class), class.uncoloured());
-    if twin == class { usage } else { usage.and(of_class(shared, twin)) }
+    let mut usage = Usage { slab: class.size(), ..Usage::default() };
+    let mut balance = count(shared, class, &mut usage);
+    if class.uncoloured() != class {
+        // Both at once: a twin's chunk may be gathered among others of the slab.
+        balance += count(shared, class.uncoloured(), &mut usage);
+    }
+    usage.allocated = usize::try_from(balance).unwrap_or(0) * class.size();
+    usage
 }
 
-/// A class's pools and chunks. O(heaps + pools of the slab + chunks in lists).
-fn of_class(shared: &Shared, class: Class) -> Usage {
+/// Adds a class's pools, and how many of their chunks are in the callers' hands, less those that are free in other heaps.
+fn count(shared: &Shared, class: Class, usage: &mut Usage) -> isize {
     let map = shared.map();
-    let size = class.size();
-    let mut usage = Usage { slab: size, ..Usage::default() };
     let (mut live, mut foreign) = (0, 0);
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
@@ -68,8 +61,7 @@ fn of_class(shared: &Shared, class: Class) -> Usage {
             foreign += slot.owed(class).missing(shared, chunks);
         }
     }
-    usage.allocated = live.saturating_sub(foreign) * size;
-    usage
+    live as isize - foreign as isize
 }
 
 /// The smallest large slab above `above` bytes that holds memory. O(spans).

@@ -26,20 +26,20 @@ pub(crate) fn link(chunk: usize, next: usize) {
     word(chunk).store(link::encode(chunk, next), Ordering::Relaxed)
 }
 
-/// Links chunks of `size` bytes that lie side by side, each to the one behind it; `last` is left as it is.
+/// Links chunks that lie `stride` bytes apart, each to the one behind it; `last` is left as it is.
 #[inline(always)]
-pub(crate) fn link_up(first: usize, last: usize, size: usize) {
+pub(crate) fn link_up(first: usize, last: usize, stride: usize) {
     let mut at = first;
     // By fours: half the instructions.
-    while last - at >= 4 * size {
+    while last - at >= 4 * stride {
         for _ in 0..4 {
-            link(at, at + size);
-            at += size;
+            link(at, at + stride);
+            at += stride;
         }
     }
     while at < last {
-        link(at, at + size);
-        at += size;
+        link(at, at + stride);
+        at += stride;
     }
 }
 

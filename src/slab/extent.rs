@@ -1,8 +1,9 @@
 //! How long pools are.
 
-use crate::class::{CLASSES, Class, MAX_POOL_UNITS, UNIT};
+use crate::class::{CLASSES, Class, MAX_POOL_UNITS, MIN_COLOURED, UNIT};
 
-/// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end.
+/// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end; of
+/// coloured chunks one fewer.
 const POOL_UNITS: [u8; CLASSES] = {
     let mut table = [0; CLASSES];
     let mut class = 0;
@@ -39,16 +40,13 @@ const fn best_units(size: usize) -> u8 {
     best as u8
 }
 
-/// Units of the smallest arena with coloured chunks: 512 MiB. In smaller ones every chunk may count.
-const COLOURED_FROM: usize = (512 << 20) / UNIT;
-
 impl Class {
     /// The class as which pools of this one are shaped in an arena of so many units.
     pub(crate) const fn shape(self, arena_units: usize) -> Class {
-        if arena_units < COLOURED_FROM { self.uncoloured() } else { self }
+        if arena_units < MIN_COLOURED / UNIT { self.uncoloured() } else { self }
     }
 
-    /// Alignment that every pool of this class needs so that its chunks have the alignment their size promises.
+    /// Alignment that every pool of this shape needs so that its chunks have the alignment their stride promises.
     pub(crate) const fn pool_align(self) -> usize {
         let natural = 1 << self.stride().trailing_zeros();
         if natural > UNIT { natural } else { UNIT }
@@ -74,19 +72,19 @@ impl Class {
     /// Units for as many chunks as `units` hold, one at least.
     fn whole_units(self, units: usize) -> usize {
         let most = units.max(self.least_units());
-        let whole = |class: Class| (class.chunks_in(most) * class.stride()).div_ceil(UNIT);
-        let coloured = whole(self);
-        if coloured > 0 && self.spaced(coloured) == self { coloured } else { whole(self.uncoloured()) }
+        let spaced = self.spaced(most);
+        (spaced.chunks_in(most) * spaced.stride()).div_ceil(UNIT)
     }
 
-    fn chunks_in(self, units: usize) -> usize {
+    const fn chunks_in(self, units: usize) -> usize {
         units * UNIT / self.stride()
     }
 
-    /// The class by whose stride a pool of so many units is carved: the uncoloured one if more than an eighth of the pool
-    /// would lie beside coloured chunks.
-    pub(crate) fn spaced(self, units: usize) -> Class {
-        if self.chunks_in(units) * self.size() * 8 < units * UNIT * 7 { self.uncoloured() } else { self }
+    /// The class by whose stride a pool of so many units is carved: the uncoloured one if colours would cost it more than
+    /// an eighth of its chunks.
+    pub(crate) const fn spaced(self, units: usize) -> Class {
+        let plain = self.uncoloured();
+        if self.chunks_in(units) * 8 < plain.chunks_in(units) * 7 { plain } else { self }
     }
 
     /// Units of the smallest pool: it holds one chunk.
@@ -99,10 +97,12 @@ const _: () = {
     let mut class = 0;
     while class < CLASSES {
         let size = Class::from_index(class).size();
-        let bytes = POOL_UNITS[class] as usize * UNIT;
-        assert!(bytes >= size && POOL_UNITS[class] as usize <= MAX_POOL_UNITS);
-        // At most 3.2 % of a full-grown pool lies behind its last chunk.
-        assert!(bytes % size * 31 <= bytes);
+        let units = POOL_UNITS[class] as usize;
+        assert!(units * UNIT >= size && units <= MAX_POOL_UNITS);
+        // At most 3.2 % of a full-grown pool lies behind its last chunk, if that is not coloured.
+        assert!(units * UNIT % size * 31 <= units * UNIT);
+        let spaced = Class::from_index(class).spaced(units);
+        assert!(spaced.chunks_in(units) + 1 >= units * UNIT / size);
         class += 1;
     }
 };
@@ -123,7 +123,11 @@ mod tests {
                         let stride = class.spaced(units).stride();
                         let filled = units * UNIT / stride * stride;
                         assert!(filled > (units - 1) * UNIT, "{units} units of {}", class.size());
+                        let plain = class.uncoloured().half_units(units);
                         units = class.half_units(units);
+                        let [held, most] = [(class, units), (class.uncoloured(), plain)]
+                            .map(|(class, units)| class.spaced(units).chunks_in(units));
+                        assert!(held * 8 >= most * 7, "{held} of {most} chunks of {}", class.size());
                     }
                 }
             }

@@ -33,10 +33,10 @@ mod tests {
     #[test]
     fn it_is_a_division() {
         for class in Class::all() {
-            let size = class.stride();
-            for chunk in 0..256 * UNIT / size {
-                for behind in [0, 1, size - 1] {
-                    assert_eq!(index_of(class, chunk * size + behind), (chunk, behind), "slab {size}");
+            let stride = class.stride();
+            for chunk in 0..256 * UNIT / stride {
+                for behind in [0, 1, stride - 1] {
+                    assert_eq!(index_of(class, chunk * stride + behind), (chunk, behind), "stride {stride}");
                 }
             }
         }
