@@ -44,7 +44,7 @@ const FINE_CLASSES: usize = 56;
 /// Number of slab sizes that are carved from pools.
 const SIZES_CARVED: usize = 96;
 /// The smallest slab that is coloured.
-pub(crate) const COLOURED_FROM: usize = 2048;
+const COLOURED_FROM: usize = 2048;
 /// Its class, and then every fourth.
 const FIRST_COLOURED: usize = FINE_CLASSES - 1 - 8;
 const COLOURED_STEP: usize = 4;
@@ -88,6 +88,21 @@ const STRIDES: [u32; CLASSES] = {
         class += 1;
     }
     strides
+};
+
+/// Number of [`Class::uncoloured`] by class: a table, for of sizes at random a branch would not be foreseen.
+const UNCOLOURED: [u8; CLASSES] = {
+    let mut table = [0; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        table[class] = if Class::from_index(class).is_coloured() {
+            (SIZES_CARVED + (class - FIRST_COLOURED) / COLOURED_STEP) as u8
+        } else {
+            class as u8
+        };
+        class += 1;
+    }
+    table
 };
 
 /// Class by size, up to [`FINE_LIMIT`].
@@ -203,10 +218,7 @@ impl Class {
 
     /// The class of chunks as long that have every alignment their size promises; often the same one.
     pub(crate) const fn uncoloured(self) -> Class {
-        if !self.is_coloured() {
-            return self;
-        }
-        Class::from_index(SIZES_CARVED + (self.index() - FIRST_COLOURED) / COLOURED_STEP)
+        Class::from_index(UNCOLOURED[self.index()] as usize)
     }
 
     /// Bytes from one chunk to the next.

@@ -175,7 +175,7 @@ impl Arena {
         })
     }
 
-    /// Frees a block whose layout tells the inlined half nothing: it is large, or aligned above 64 and not small.
+    /// Frees a block whose layout tells the inlined half nothing: it is large, or aligned above 64.
     ///
     /// # Safety
     /// The block comes from this arena and is not used afterwards.

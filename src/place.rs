@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use crate::class::{COLOUR, COLOURED_FROM, Class, MAX_ALIGN, MIN_COLOURED, large_slab};
+use crate::class::{COLOUR, Class, MAX_ALIGN, MIN_COLOURED, large_slab};
 use crate::config::Config;
 
 /// See the module. The same for allocation and free, whatever state the arena is in.
@@ -59,7 +59,7 @@ pub(crate) const fn not_empty(layout: Layout) -> Layout {
 }
 
 /// As [`Config::class_of`] on fast paths, and `None` for what an uncoloured twin may serve, too: these would make the
-/// others' path longer.
+/// others' path longer, and to tell them by their size would not be foreseen.
 #[inline(always)]
 pub(crate) const fn fast_class_of(size: usize, align: usize) -> Option<Class> {
     let mut sought = size;
@@ -67,7 +67,7 @@ pub(crate) const fn fast_class_of(size: usize, align: usize) -> Option<Class> {
         // A branch that is foreseen costs less than the arithmetic.
         core::hint::cold_path();
         sought = aligned(size, align);
-        if align > COLOUR && sought >= COLOURED_FROM {
+        if align > COLOUR {
             sought = usize::MAX;
         }
     }
