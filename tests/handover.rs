@@ -6,6 +6,7 @@ mod common;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use arenal::{Arena, Config};
 use common::{MIB, bounded, layout, verify};
@@ -25,15 +26,16 @@ fn fill(arena: &Arena, size: usize) -> Vec<Block> {
     take(arena, size, usize::MAX)
 }
 
-/// Fills the arena until `count` chunks are there: a sleeper may not have fallen asleep at once.
+/// Fills the arena until `count` chunks are there: a sleeper may not have fallen asleep at once, and a runner be without a
+/// processor.
 fn obtain(arena: &Arena, size: usize, count: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for _ in 0..100 {
+    for _ in 0..5000 {
         blocks.extend(fill(arena, size));
         if blocks.len() >= count {
             break;
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
     blocks
 }
