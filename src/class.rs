@@ -315,19 +315,6 @@ mod tests {
     }
 
     #[test]
-    fn aligned_sizes_land_on_aligned_slabs() {
-        for shift in 3..=17 {
-            let align = 1usize << shift;
-            for size in (align..=MAX_CHUNK).step_by(align) {
-                let class = Class::of(size).unwrap().uncoloured();
-                assert!(class.stride().is_multiple_of(align), "{size} at {align}");
-                assert!(class.pool_align() >= align.min(1 << class.size().trailing_zeros()));
-                assert_eq!(class.size(), Class::of(size).unwrap().size());
-            }
-        }
-    }
-
-    #[test]
     fn large_slabs_are_tight_and_monotonic() {
         let mut last = MAX_CHUNK;
         for size in (MAX_CHUNK + 1..8 << 20).step_by(1013) {

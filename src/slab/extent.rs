@@ -110,6 +110,20 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::class::MAX_CHUNK;
+
+    #[test]
+    fn aligned_sizes_land_on_aligned_slabs() {
+        for shift in 3..=17 {
+            let align = 1usize << shift;
+            for size in (align..=MAX_CHUNK).step_by(align) {
+                let class = Class::of(size).unwrap().uncoloured();
+                assert!(class.stride().is_multiple_of(align), "{size} at {align}");
+                assert!(class.pool_align() >= align.min(1 << class.size().trailing_zeros()));
+                assert_eq!(class.size(), Class::of(size).unwrap().size());
+            }
+        }
+    }
 
     #[test]
     fn pools_have_no_unit_without_a_chunk() {

@@ -6,6 +6,7 @@
 
 mod batches;
 mod block;
+mod buffers;
 mod channel;
 mod collections;
 mod growth;
@@ -55,7 +56,7 @@ impl Row {
 
 /// Every row, in the order of the table.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    const GROUPS: [&[Row]; 19] = [
+    const GROUPS: [&[Row]; 20] = [
         pairs::ROWS,
         live::ROWS,
         batches::ROWS,
@@ -69,6 +70,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         growth::ROWS,
         large::ROWS,
         vectors::ROWS,
+        buffers::ROWS,
         zeroed::ROWS,
         collections::ROWS,
         snapshots::ROWS,
