@@ -14,12 +14,11 @@
 //! alignment. Finer steps waste less inside of chunks and more between them: a program whose sizes vary leaves a partly used
 //! pool behind in each slab.
 //!
-//! Chunks that begin at the same place of a page compete for the same few sets of the first-level cache, and copies from one
-//! to another stumble over equal addresses. From 2 KiB on, the sizes that buffers most often have, powers of two and one and
-//! a half times these, are therefore coloured (after Bonwick's slab allocator, 1994) in arenas that are large enough
-//! ([`MIN_COLOURED`]): their chunks lie [`COLOUR`] bytes further apart than they are long, but in short pools that would lose
-//! a chunk to it. There, layouts whose alignment that breaks have classes of their own of the same size, the
-//! [`Class::uncoloured`] ones.
+//! Chunks that begin at the same place of a page compete for the same few sets of the first-level cache. From 2 KiB on, the
+//! sizes that buffers most often have, powers of two and one and a half times these, are therefore coloured (after Bonwick's
+//! slab allocator, 1994) in arenas that are large enough ([`MIN_COLOURED`]): their chunks lie [`COLOUR`] bytes further apart
+//! than they are long, but not in short pools, which would lose too many to it. Layouts whose alignment that breaks have
+//! classes of their own of the same size there, the [`Class::uncoloured`] ones.
 
 /// log2 of the unit, the granularity in which spans are cut.
 pub(crate) const UNIT_SHIFT: u32 = 14;

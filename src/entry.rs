@@ -67,8 +67,7 @@ impl Arena {
     }
 
     /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, aligned at 64 at most, or by address.
-    /// With
-    /// [`Exhausted::System`] a full arena gives a block of the system of as many bytes, as it does for layouts, unless
+    /// With [`Exhausted::System`] a full arena gives a block of the system of as many bytes, as it does for layouts, unless
     /// layouts of that size are the system's.
     ///
     /// # Errors
@@ -182,11 +181,7 @@ impl Arena {
     #[inline(never)]
     unsafe extern "C" fn deallocate_unclassed(ptr: *mut u8, arena: &Arena) {
         // SAFETY: the caller's promise.
-        unsafe {
-            if !arena.push(ptr) {
-                Arena::deallocate_slow(ptr, None, arena);
-            }
-        }
+        unsafe { arena.push_or_free(ptr) }
     }
 
     /// Frees an unsealed block.

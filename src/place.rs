@@ -63,8 +63,8 @@ pub(crate) const fn not_empty(layout: Layout) -> Layout {
 #[inline(always)]
 pub(crate) const fn fast_class_of(size: usize, align: usize) -> Option<Class> {
     let mut sought = size;
+    // One compare for most layouts.
     if align > 8 {
-        // A branch that is foreseen costs less than the arithmetic.
         core::hint::cold_path();
         sought = aligned(size, align);
         if align > COLOUR {

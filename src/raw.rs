@@ -77,6 +77,20 @@ impl Arena {
         true
     }
 
+    /// As [`Arena::push`], and the slow way where that does nothing.
+    ///
+    /// # Safety
+    /// The block comes from this arena and is not used afterwards.
+    #[inline(always)]
+    pub(crate) unsafe fn push_or_free(&self, ptr: *mut u8) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !self.push(ptr) {
+                Arena::deallocate_slow(ptr, None, self);
+            }
+        }
+    }
+
     /// Bytes of a chunk of a pool, whoever's, for a thread as above; `None`: it is something else, or the thread's frees are
     /// watched.
     ///
@@ -132,11 +146,7 @@ impl Arena {
     #[inline(never)]
     unsafe extern "C" fn free_after(old: *mut u8, arena: &Arena, block: *mut u8) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe {
-            if !arena.push(old) {
-                Arena::deallocate_slow(old, None, arena);
-            }
-        }
+        unsafe { arena.push_or_free(old) }
         // A caller that could see what this returns would keep it over the call, and not end in it.
         core::hint::black_box(block)
     }

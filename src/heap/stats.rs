@@ -26,7 +26,7 @@ fn of_slab(shared: &Shared, class: Class) -> Usage {
         // Both at once: a twin's chunk may be gathered among others of the slab.
         balance += count(shared, class.uncoloured(), &mut usage);
     }
-    usage.allocated = usize::try_from(balance).unwrap_or(0) * class.size();
+    usage.allocated = balance.max(0) as usize * class.size();
     usage
 }
 

@@ -29,19 +29,19 @@ fn turns() -> f64 {
 }
 
 fn product() -> f64 {
-    const ROWS: usize = 512;
+    const LENGTH: usize = 512;
     let matrix = |seed: usize| -> Vec<Vec<f64>> {
-        (0..ROWS).map(|row| (0..ROWS).map(|column| (row * column % 17 + seed) as f64).collect()).collect()
+        (0..LENGTH).map(|row| (0..LENGTH).map(|column| (row * column % 17 + seed) as f64).collect()).collect()
     };
     let (left, right, mut result) = (matrix(1), matrix(2), matrix(3));
-    median(3, ROWS * ROWS * ROWS, || {
+    median(3, LENGTH * LENGTH * LENGTH, || {
         timed(|| {
             for (row, left) in result.iter_mut().zip(&left) {
                 for (column, entry) in row.iter_mut().enumerate() {
                     *entry = left.iter().zip(&right).map(|(factor, right)| factor * right[column]).sum();
                 }
             }
-            assert!(black_box(&result)[ROWS / 2][ROWS / 2] > 0.0);
+            assert!(black_box(&result)[LENGTH / 2][LENGTH / 2] > 0.0);
         })
     })
 }
