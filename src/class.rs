@@ -210,7 +210,7 @@ impl Class {
     }
 
     /// Whether its chunks may lie apart, so that they begin at different places of a page.
-    const fn is_coloured(self) -> bool {
+    pub(crate) const fn is_coloured(self) -> bool {
         let index = self.index();
         matches!(index, FIRST_COLOURED..SIZES_CARVED) && (index - FIRST_COLOURED).is_multiple_of(COLOURED_STEP)
     }

@@ -144,7 +144,7 @@ impl Slot {
                 None => return None,
             }
         };
-        Pool::at(shared.map(), unit).init(class, shape, units, stale);
+        Pool::at(shared.map(), unit).init(class, shape, held, units, stale);
         self.slab(class).pools.set(held + 1);
         Some(unit)
     }

@@ -55,7 +55,7 @@ pub(crate) fn find(map: &Map, address: usize) -> Result<Block, Wrong> {
     let pool = Pool::at(map, unit);
     let class = pool.class();
     let place = In { slab: class.size(), pool: map.address(unit) as usize };
-    let (index, behind) = pool.index_of(address - place.pool);
+    let Some((index, behind)) = pool.index_of(address - place.pool) else { return Err(Wrong::NeverCarved(place)) };
     if index >= pool.carved() as usize {
         return Err(Wrong::NeverCarved(place));
     }

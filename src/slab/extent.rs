@@ -1,6 +1,9 @@
 //! How long pools are.
 
-use crate::class::{CLASSES, Class, MAX_POOL_UNITS, MIN_COLOURED, UNIT};
+use crate::class::{CLASSES, COLOUR, Class, MAX_POOL_UNITS, MIN_COLOURED, UNIT};
+
+/// Bytes after which places in the first-level cache repeat.
+const COLOURS_REPEAT: usize = 4096;
 
 /// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end; of
 /// coloured chunks one fewer.
@@ -85,6 +88,20 @@ impl Class {
     pub(crate) const fn spaced(self, units: usize) -> Class {
         let plain = self.uncoloured();
         if self.chunks_in(units) * 8 < plain.chunks_in(units) * 7 { plain } else { self }
+    }
+
+    /// Where the first chunk lies in a pool of so many units, carved by this class's stride, that its heap takes when it
+    /// has `held` others of the slab: where colours have not been gone through, the pool goes on where the one before ended,
+    /// as far as what is left over allows.
+    pub(crate) const fn first_at(self, units: usize, held: u32) -> usize {
+        if !self.is_coloured() {
+            return 0;
+        }
+        let chunks = self.chunks_in(units);
+        let round = COLOURS_REPEAT / COLOUR / chunks;
+        let before = if round > 1 { held as usize % round * chunks } else { 0 };
+        let at = before * self.stride() % COLOURS_REPEAT;
+        if at + chunks * self.stride() <= units * UNIT { at } else { 0 }
     }
 
     /// Units of the smallest pool: it holds one chunk.

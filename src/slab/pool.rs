@@ -1,7 +1,7 @@
 //! A pool: one span carved into equal chunks of one slab, owned by one heap.
 //!
 //! ```text
-//! | carved chunks: in callers' hands, in a list, or returned | not carved yet | rest |
+//! | part of the rest | carved chunks: in callers' hands, in a list, or returned | not carved yet | rest |
 //! ```
 //!
 //! Counting equations, for a pool that is not current (its list is not the thread's):
@@ -59,11 +59,13 @@ pub(crate) struct Pool {
     class: Cell32,
     /// That of the class by whose stride it is carved.
     spaced: Cell32,
+    /// Offset of its first chunk.
+    first_at: Cell32,
     standing: Cell32,
     /// Chunks at the end that may hold old data: everything from this byte on reads as zero until carved.
     fresh_from: Cell32,
 
-    _own_line: [u32; 2],
+    _own_line: u32,
     remote: Remote,
     /// Next pool in the owner's inbox, as unit + 1.
     inbox_next: AtomicU32,
@@ -95,9 +97,9 @@ impl Pool {
         unsafe { &*record.cast() }
     }
 
-    /// Sets the pool up on a fresh span, or an emptied one. `shape` is the class or its uncoloured twin, as the pool is to be
-    /// carved.
-    pub(crate) fn init(&self, class: Class, shape: Class, units: usize, stale_units: usize) {
+    /// Sets the pool up on a fresh span, or an emptied one, for a heap that has `held` others of the slab. `shape` is the
+    /// class or its uncoloured twin, as the pool is to be carved.
+    pub(crate) fn init(&self, class: Class, shape: Class, held: u32, units: usize, stale_units: usize) {
         let spaced = shape.spaced(units);
         let capacity = (units << UNIT_SHIFT) / spaced.stride();
         self.free.store(chunk::END, Ordering::Relaxed);
@@ -107,6 +109,7 @@ impl Pool {
         self.capacity.set(capacity as u32);
         self.class.set(class.offset() as u32);
         self.spaced.set(spaced.offset() as u32);
+        self.first_at.set(spaced.first_at(units, held) as u32);
         self.fresh_from.set((stale_units << UNIT_SHIFT) as u32);
         self.remote.reset();
         self.wake.set(wake(capacity as u32));
@@ -126,10 +129,16 @@ impl Pool {
         Class::from_offset(self.spaced.get() as usize)
     }
 
-    /// Number of the chunk that an offset in the pool lies in, and how many bytes behind its start.
+    /// Number of the chunk that an offset in the pool lies in, and how many bytes behind its start. `None`: it lies before
+    /// the first.
     #[inline(always)]
-    pub(crate) fn index_of(&self, offset: usize) -> (usize, usize) {
-        index_of(self.spaced(), offset)
+    pub(crate) fn index_of(&self, offset: usize) -> Option<(usize, usize)> {
+        Some(index_of(self.spaced(), offset.checked_sub(self.first_at.get() as usize)?))
+    }
+
+    /// Where the chunk of this number lies.
+    fn offset_of(&self, index: u32) -> usize {
+        self.first_at.get() as usize + index as usize * self.spaced().stride()
     }
 
     pub(crate) fn carved(&self) -> u32 {
@@ -234,8 +243,9 @@ impl Pool {
     pub(crate) fn survey(&self, base: usize, head: usize) -> Option<Listed> {
         let (spaced, carved) = (self.spaced(), self.carved.get());
         let bytes = carved as usize * spaced.stride();
+        let first = base + self.first_at.get() as usize;
         chunk::survey(head, carved, |at| {
-            let offset = at.wrapping_sub(base);
+            let offset = at.wrapping_sub(first);
             offset < bytes && index_of(spaced, offset).1 == 0
         })
     }
@@ -290,7 +300,7 @@ impl Pool {
         if more == 0 {
             return chunk::END;
         }
-        let start = base + carved as usize * stride;
+        let start = base + self.offset_of(carved);
         let skip = if carved == 0 && spread { mixed(base) % more } else { 0 };
         let first = start + skip as usize * stride;
         let last = start + (more as usize - 1) * stride;
@@ -312,7 +322,7 @@ impl Pool {
         if carved == self.capacity.get() {
             return None;
         }
-        let offset = carved as usize * self.spaced().stride();
+        let offset = self.offset_of(carved);
         self.carved.set(carved + 1);
         Some((base + offset, offset >= self.fresh_from.get() as usize))
     }
@@ -354,5 +364,9 @@ impl Pool {
         assert_eq!(self.carved.get(), self.live() + free, "carved = live + free, slab {size}");
         assert!(self.remote.count() <= self.live(), "more chunks returned than live, slab {size}");
         assert!(self.carved.get() <= self.capacity.get());
+        assert!(
+            self.offset_of(self.capacity.get()) <= self.units() << UNIT_SHIFT,
+            "chunks behind the pool's end, slab {size}"
+        );
     }
 }
