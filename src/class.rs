@@ -133,6 +133,23 @@ const OUTBOX: [u8; CLASSES] = {
     table
 };
 
+/// [`Class::borrows_at`] by class. Where several chunks share a cache line, so many must be there that the lines are mostly
+/// the thread's own. From 512 bytes on it never allocates from them: what it would have to fetch from the other thread's
+/// cache is more than the way home costs.
+const BORROWS_AT: [i16; CLASSES] = {
+    let mut table = [-1; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        match SIZES[class] {
+            0..256 => table[class] = OUTBOX[class] as i16 - 32,
+            256..512 => table[class] = OUTBOX[class] as i16 - 1,
+            _ => {}
+        }
+        class += 1;
+    }
+    table
+};
+
 const fn step_above(size: usize) -> usize {
     if size < 128 { 8 } else { (1 << size.ilog2()) / 8 }
 }
@@ -253,15 +270,11 @@ impl Class {
         self.size().is_multiple_of(64)
     }
 
-    /// How many chunks of other heaps a thread must have gathered to allocate from them: where several chunks share a
-    /// cache line, so many that the lines are mostly its own. From 512 bytes on it never does: what it would have to fetch
-    /// from the other thread's cache is more than the way home costs.
-    pub(crate) const fn borrows_from(self) -> u32 {
-        match self.size() {
-            0..256 => 32,
-            256..512 => 1,
-            _ => u32::MAX,
-        }
+    /// Of the chunks of other heaps that a thread may gather, how many may be missing for it to allocate from them: see
+    /// [`BORROWS_AT`].
+    #[inline(always)]
+    pub(crate) const fn borrows_at(self) -> i16 {
+        BORROWS_AT[self.index()]
     }
 }
 

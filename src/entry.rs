@@ -130,7 +130,7 @@ impl Arena {
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, self.class_for(layout, ask)?)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => Arena::allocate_slow(Request::of(layout), self, ask),
+            None => Arena::allocate_next(Request::of(layout), self, ask),
         }
     }
 
@@ -139,7 +139,7 @@ impl Arena {
     pub(crate) fn allocate_of(&self, class: Class, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, class)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => Arena::allocate_slow(Request::of(layout), self, ask),
+            None => Arena::allocate_next(Request::of(layout), self, ask),
         }
     }
 
@@ -222,21 +222,56 @@ impl Arena {
         }
     }
 
-    /// Allocates what the inlined half could not.
+    /// Allocates what the inlined half could not: straight on where the thread's current pool has what it takes.
+    #[cold]
+    #[inline(never)]
+    extern "C" fn allocate_next(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
+        let layout = request.layout();
+        // Relaxed: as in `pop_list`.
+        if ask.zero() || arena.floor.load(Ordering::Relaxed) != FLOOR {
+            return Arena::allocate_slow(request, arena, ask);
+        }
+        if let Some(shared) = arena.known()
+            && let Some(class) = arena.listed_class_for(layout, ask)
+            && let Some(served) = thread::with_primary(|local| refill::without_lock(shared, local, class))
+        {
+            return arena.seal(served.chunk as *mut u8, layout.size());
+        }
+        Arena::allocate_locked(request, arena, ask)
+    }
+
+    /// As [`Arena::allocate_next`], with no other step before: all bytes zero, or in an arena that is not the primary one.
     #[cold]
     #[inline(never)]
     pub(crate) extern "C" fn allocate_slow(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
         let layout = request.layout();
-        let Some(shared) = (if ask.global() { arena.shared_as_global() } else { arena.shared() }) else {
-            return null_mut();
-        };
-        if let Some(class) = arena.any_class_for(layout, ask)
-            && arena.config.lists(class)
+        if let Some(shared) = arena.known()
+            && let Some(class) = arena.listed_class_for(layout, ask)
             && let Some(local) = thread::find(shared)
-            && let Some(served) = arena.pop_private(shared, local, class)
+            && let Some(served) = refill::without_lock(shared, local, class)
         {
             return arena.hand_out(served, layout, ask);
         }
+        Arena::allocate_locked(request, arena, ask)
+    }
+
+    /// The class of whose lists the layout is served.
+    #[inline(always)]
+    fn listed_class_for(&self, layout: Layout, ask: Ask) -> Option<Class> {
+        match self.any_class_for(layout, ask) {
+            Some(class) if self.config.lists(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    /// Allocates what takes a lock, or is not the arena's.
+    #[cold]
+    #[inline(never)]
+    extern "C" fn allocate_locked(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
+        let layout = request.layout();
+        let Some(shared) = (if ask.global() { arena.shared_as_global() } else { arena.shared() }) else {
+            return null_mut();
+        };
         let capacity = shared.map().capacity();
         let place = arena.config.place(arena.roomy(layout, ask, capacity), capacity);
         // No closure over the arena: behind one, the optimiser would take its settings for variables.
@@ -303,16 +338,6 @@ impl Arena {
     pub(crate) extern "C" fn send_home(&self, class: Class) {
         if let Some(shared) = self.known() {
             thread::with_primary(|local| returns::send_home(shared, local, class));
-        }
-    }
-
-    /// The hit that the inlined half has not looked for: in an arena that is not the primary one, and of aligned layouts;
-    /// else what the current pool can still give.
-    #[inline]
-    fn pop_private(&self, shared: &Shared, local: &Local, class: Class) -> Option<Served> {
-        match local.chunks(class).pop(FLOOR) {
-            Some(chunk) => Some(Served { chunk, zero: false }),
-            None => refill::without_lock(shared, local, class),
         }
     }
 

@@ -98,6 +98,16 @@ impl Habit {
         left == 0 && !self.is_watched()
     }
 
+    /// As [`Habit::runs_out`], but only if it is not time: whether the frees were counted.
+    #[inline(always)]
+    pub(crate) fn is_content(&self, freed: u32) -> bool {
+        let more = self.patience.get() > freed;
+        if more {
+            self.patience.set(self.patience.get() - freed);
+        }
+        more
+    }
+
     fn begin_sample(&self) {
         self.left.set(SAMPLE);
         self.errors.set(0);

@@ -198,6 +198,12 @@ impl Local {
         (class.outbox() - self.room(class).get()).into()
     }
 
+    /// Whether there are enough chunks of other heaps to allocate from them.
+    #[inline(always)]
+    pub(crate) fn may_borrow(&self, class: Class) -> bool {
+        i16::from(self.room(class).get()) <= class.borrows_at()
+    }
+
     /// Says that the next chunk of another heap goes home at once, or no more; without effect while some are gathered.
     pub(crate) fn hurry(&self, class: Class, hurries: bool) {
         if self.chunks(class).outbox.get() < FLOOR {

@@ -40,26 +40,42 @@ impl Served {
     }
 }
 
-/// A chunk that takes no lock: one of a few of other heaps that the thread freed, or what its current pool can still
-/// give. `None`: there is neither, or the list must be looked after first.
+/// A chunk that takes no lock: the first of the thread's list; or one of a few of other heaps' that the thread freed; or what
+/// its current pool can still give. `None`: there is neither, or the list must be looked after first.
 ///
 /// Without the heap's lock: only the owner touches its current pool, unless a recovering thread took the list, which
 /// then ends in another mark.
-#[inline]
+#[inline(always)]
 pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     let chunks = local.chunks(class);
+    if let Some(chunk) = chunks.pop(chunk::FLOOR) {
+        return Some(Served::used(chunk));
+    }
     if chunks.list.get() != chunk::END || shared.is_asked() {
         return None;
     }
     // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
     let slot = unsafe { (local.slot() as *const Slot).as_ref() }?;
     let slab = slot.slab(class);
-    if local.gathered(class) >= class.borrows_from() {
-        // Few are handed out one by one: as the thread's list they would displace its current pool for nothing.
-        let one = local.gathered(class) < LISTED && slab.borrows_one();
-        return if one { local.pop_outbox(class).map(Served::used) } else { None };
+    if local.may_borrow(class) {
+        return borrow_one(local, slab, class);
     }
-    from_current(shared, local, slab, chunks, slab.current()?)
+    let unit = slab.current()?;
+    let pool = Pool::at(shared.map(), unit);
+    // What most refills come to.
+    if pool.has_free() && local.habit().is_content(pool.freed_beside()) {
+        chunks.list.set(pool.take_free());
+        return chunks.pop(chunk::FLOOR).map(Served::used);
+    }
+    from_current(shared, local, slab, chunks, unit)
+}
+
+/// Few are handed out one by one: as the thread's list they would displace its current pool for nothing.
+#[cold]
+#[inline(never)]
+fn borrow_one(local: &Local, slab: &Slab, class: Class) -> Option<Served> {
+    let one = local.gathered(class) < LISTED && slab.borrows_one();
+    if one { local.pop_outbox(class).map(Served::used) } else { None }
 }
 
 /// A chunk of the class when the current pool has none. `None`: out of memory.
@@ -134,7 +150,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
         return Some(Served::used(chunk));
     }
     let slab = slot.slab(class);
-    if local.gathered(class) >= class.borrows_from() && chunks.outbox.get() >= chunk::FLOOR {
+    if local.may_borrow(class) && chunks.outbox.get() >= chunk::FLOOR {
         let head = local.take_outbox(class);
         if slab.borrows() {
             if let Some(unit) = slab.current() {
@@ -171,6 +187,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
 }
 
 /// What the current pool can still give, its list being empty.
+#[inline(never)]
 fn from_current(shared: &Shared, local: &Local, slab: &Slab, chunks: &Chunks, unit: usize) -> Option<Served> {
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;

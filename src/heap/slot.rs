@@ -72,7 +72,8 @@ impl Slot {
 
     #[inline(always)]
     pub(crate) fn slab(&self, class: Class) -> &Slab {
-        &self.slabs[class.index()]
+        // SAFETY: as in `Local::chunks`; a slab is as long, too.
+        unsafe { &*self.slabs.as_ptr().byte_add(class.offset()) }
     }
 
     /// The owner's lists; `None` for a heap without an owner.

@@ -1,13 +1,15 @@
 //! What a heap has of one slab.
 
 use super::shared::Shared;
+use crate::class::Class;
 use crate::slab::list::List;
 use crate::slab::pool::Pool;
 use crate::span::map::Map;
 use crate::sync::Cell32;
 
-/// A heap's pools of one slab. All-zero bytes: none.
-#[repr(C)]
+/// A heap's pools of one slab. All-zero bytes: none. As long as [`Class::STEP`], so that it is reached with no
+/// multiplication.
+#[repr(C, align(32))]
 pub(crate) struct Slab {
     pub(crate) available: List,
     pub(crate) full: List,
@@ -23,6 +25,8 @@ pub(crate) struct Slab {
     /// returns that were under way, and pools whose owner died).
     eager: Cell32,
 }
+
+const _: () = assert!(size_of::<Slab>() == Class::STEP);
 
 /// More available pools than this are plenty: the full ones can wait until a part is back.
 const PLENTY: usize = 16;

@@ -93,15 +93,15 @@ impl Class {
     /// Where the first chunk lies in a pool of so many units, carved by this class's stride, that its heap takes when it
     /// has `held` others of the slab: where colours have not been gone through, the pool goes on where the one before ended,
     /// as far as what is left over allows.
-    pub(crate) const fn first_at(self, units: usize, held: u32) -> usize {
+    pub(crate) fn first_at(self, units: usize, held: u32) -> usize {
         if !self.is_coloured() {
             return 0;
         }
         let chunks = self.chunks_in(units);
-        let round = COLOURS_REPEAT / COLOUR / chunks;
-        let before = if round > 1 { held as usize % round * chunks } else { 0 };
-        let at = before * self.stride() % COLOURS_REPEAT;
-        if at + chunks * self.stride() <= units * UNIT { at } else { 0 }
+        let turns = (COLOURS_REPEAT / COLOUR / chunks).max(1);
+        let before = held as usize % turns * chunks;
+        let room = (units * UNIT - chunks * self.stride()) / COLOUR * COLOUR;
+        (before * self.stride() % COLOURS_REPEAT).min(room)
     }
 
     /// Units of the smallest pool: it holds one chunk.
@@ -138,6 +138,18 @@ mod tests {
                 assert!(class.stride().is_multiple_of(align), "{size} at {align}");
                 assert!(class.pool_align() >= align.min(1 << class.size().trailing_zeros()));
                 assert_eq!(class.size(), Class::of(size).unwrap().size());
+            }
+        }
+    }
+
+    #[test]
+    fn pools_hold_as_many_chunks_wherever_the_first_begins() {
+        for class in Class::all() {
+            for (units, held) in (class.least_units()..=MAX_POOL_UNITS).zip((0..9).cycle()) {
+                let spaced = class.spaced(units);
+                let (first, chunks) = (spaced.first_at(units, held), spaced.chunks_in(units));
+                assert!(first + chunks * spaced.stride() <= units * UNIT, "{units} units of {}", class.size());
+                assert!(first.is_multiple_of(COLOUR) && (first == 0 || spaced.is_coloured()));
             }
         }
     }

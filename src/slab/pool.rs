@@ -263,6 +263,12 @@ impl Pool {
         CURRENT - self.countdown.left()
     }
 
+    /// Whether chunks lie in `free`.
+    #[inline(always)]
+    pub(crate) fn has_free(&self) -> bool {
+        self.free.load(Ordering::Relaxed) >= chunk::FLOOR
+    }
+
     /// Becomes or is current: its free chunks, all of them. By the owner, under the heap's lock.
     pub(crate) fn take_free(&self) -> usize {
         let head = self.free.load(Ordering::Relaxed);
@@ -351,9 +357,7 @@ impl Pool {
 
     /// Whether [`Pool::pop_one`] or becoming current would yield a chunk.
     pub(crate) fn can_give(&self) -> bool {
-        self.free.load(Ordering::Relaxed) >= chunk::FLOOR
-            || self.carved.get() < self.capacity.get()
-            || self.remote.count() > 0
+        self.has_free() || self.carved.get() < self.capacity.get() || self.remote.count() > 0
     }
 
     /// Panics where a counting equation does not hold; the pool is not current and nobody is in the arena.
