@@ -18,6 +18,7 @@ mod live;
 mod meter;
 pub mod pairs;
 mod phases;
+mod queue;
 mod remote;
 pub mod rng;
 mod sharing;
@@ -56,13 +57,14 @@ impl Row {
 
 /// Every row, in the order of the table.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    const GROUPS: [&[Row]; 20] = [
+    const GROUPS: [&[Row]; 21] = [
         pairs::ROWS,
         live::ROWS,
         batches::ROWS,
         larson::ROWS,
         remote::ROWS,
         channel::ROWS,
+        queue::ROWS,
         versions::ROWS,
         sharing::ROWS,
         threads::ROWS,
