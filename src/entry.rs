@@ -130,7 +130,7 @@ impl Arena {
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, self.class_for(layout, ask)?)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => Arena::allocate_next(Request::of(layout), self, ask),
+            None => Arena::allocate_without_lock(Request::of(layout), self, ask),
         }
     }
 
@@ -139,7 +139,7 @@ impl Arena {
     pub(crate) fn allocate_of(&self, class: Class, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, class)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => Arena::allocate_next(Request::of(layout), self, ask),
+            None => Arena::allocate_without_lock(Request::of(layout), self, ask),
         }
     }
 
@@ -222,13 +222,15 @@ impl Arena {
         }
     }
 
-    /// Allocates what the inlined half could not: straight on where the thread's current pool has what it takes.
+    /// Allocates what the inlined half could not, in an arena whose lists that half knows: straight on where the thread has
+    /// something at hand.
     #[cold]
     #[inline(never)]
-    extern "C" fn allocate_next(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
+    extern "C" fn allocate_without_lock(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
+        debug_assert!(!ask.zero());
         let layout = request.layout();
         // Relaxed: as in `pop_list`.
-        if ask.zero() || arena.floor.load(Ordering::Relaxed) != FLOOR {
+        if arena.floor.load(Ordering::Relaxed) != FLOOR {
             return Arena::allocate_slow(request, arena, ask);
         }
         if let Some(shared) = arena.known()
@@ -240,7 +242,7 @@ impl Arena {
         Arena::allocate_locked(request, arena, ask)
     }
 
-    /// As [`Arena::allocate_next`], with no other step before: all bytes zero, or in an arena that is not the primary one.
+    /// Allocates what the inlined half could not, whatever the arena and whatever is asked.
     #[cold]
     #[inline(never)]
     pub(crate) extern "C" fn allocate_slow(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {

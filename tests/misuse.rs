@@ -6,7 +6,7 @@ mod programs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "double-free",
     "double-free-later",
     "double-free-elsewhere",
@@ -18,6 +18,7 @@ const KINDS: [&str; 13] = [
     "interior",
     "interior-of-span",
     "never-allocated",
+    "before-the-first-chunk",
     "wrong-arena",
     "system-of-wrong-arena",
 ];
@@ -62,6 +63,7 @@ fn release_builds_name_what_they_see() {
         "interior",
         "interior-of-span",
         "never-allocated",
+        "before-the-first-chunk",
         "double-free-span",
         "foreign",
         "stack",

@@ -98,7 +98,7 @@ impl Habit {
         left == 0 && !self.is_watched()
     }
 
-    /// As [`Habit::runs_out`], but only if it is not time: whether the frees were counted.
+    /// Counts frees beside the lists unless it is time for a sample, or one is being taken: whether it did.
     #[inline(always)]
     pub(crate) fn is_content(&self, freed: u32) -> bool {
         let more = self.patience.get() > freed;
@@ -222,6 +222,25 @@ mod tests {
         (0..8).for_each(|_| assert!(!next(2 * RESTLESS), "and so for good"));
         assert!(!next(0) && !next(2 * RESTLESS) && !next(0) && !next(0), "restless but for a few");
         assert!((0..6).any(|_| next(0)), "calm at last");
+    }
+
+    #[test]
+    fn frees_are_counted_whoever_counts_them() {
+        let (one, other) = (Habit::new(), Habit::new());
+        one.begin();
+        other.begin();
+        for freed in (0..40).cycle() {
+            let before = one.patience.get();
+            if !one.is_content(freed) {
+                assert_eq!(one.patience.get(), before, "what is not counted is left to the other way");
+                assert!(other.runs_out(freed), "it is time");
+                break;
+            }
+            assert!(!other.runs_out(freed));
+            assert_eq!(one.patience.get(), other.patience.get());
+        }
+        other.begin_sample();
+        assert!(!other.is_content(0), "while a sample is taken");
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Served {
 }
 
 /// A chunk that takes no lock: the first of the thread's list; or one of a few of other heaps' that the thread freed; or what
-/// its current pool can still give. `None`: there is neither, or the list must be looked after first.
+/// its current pool can still give. `None`: there is none of these, or the list must be looked after first.
 ///
 /// Without the heap's lock: only the owner touches its current pool, unless a recovering thread took the list, which
 /// then ends in another mark.

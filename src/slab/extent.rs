@@ -1,4 +1,4 @@
-//! How long pools are.
+//! How long pools are, and where their first chunks lie.
 
 use crate::class::{CLASSES, COLOUR, Class, MAX_POOL_UNITS, MIN_COLOURED, UNIT};
 
@@ -90,18 +90,21 @@ impl Class {
         if self.chunks_in(units) * 8 < plain.chunks_in(units) * 7 { plain } else { self }
     }
 
-    /// Where the first chunk lies in a pool of so many units, carved by this class's stride, that its heap takes when it
-    /// has `held` others of the slab: where colours have not been gone through, the pool goes on where the one before ended,
-    /// as far as what is left over allows.
+    /// Where the first chunk lies in a pool of so many units, carved by this class's stride, for a heap that holds `held` others
+    /// of the slab. It goes on with the place of a page that the last chunk of the one before is followed by, as if that had
+    /// been the last one taken; where too little is left over for that, the first place and the last one take turns.
     pub(crate) fn first_at(self, units: usize, held: u32) -> usize {
         if !self.is_coloured() {
             return 0;
         }
         let chunks = self.chunks_in(units);
-        let turns = (COLOURS_REPEAT / COLOUR / chunks).max(1);
-        let before = held as usize % turns * chunks;
         let room = (units * UNIT - chunks * self.stride()) / COLOUR * COLOUR;
-        (before * self.stride() % COLOURS_REPEAT).min(room)
+        let on = |pools: usize| pools * chunks * self.stride() % COLOURS_REPEAT;
+        if room >= COLOURS_REPEAT - COLOUR {
+            return on(held as usize);
+        }
+        let turns = (COLOURS_REPEAT / COLOUR / chunks).max(1);
+        on(held as usize % turns).min(room)
     }
 
     /// Units of the smallest pool: it holds one chunk.
@@ -145,7 +148,9 @@ mod tests {
     #[test]
     fn pools_hold_as_many_chunks_wherever_the_first_begins() {
         for class in Class::all() {
-            for (units, held) in (class.least_units()..=MAX_POOL_UNITS).zip((0..9).cycle()) {
+            for (units, held) in
+                (class.least_units()..=MAX_POOL_UNITS).flat_map(|units| (0..9).map(move |held| (units, held)))
+            {
                 let spaced = class.spaced(units);
                 let (first, chunks) = (spaced.first_at(units, held), spaced.chunks_in(units));
                 assert!(first + chunks * spaced.stride() <= units * UNIT, "{units} units of {}", class.size());

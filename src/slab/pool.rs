@@ -269,7 +269,8 @@ impl Pool {
         self.free.load(Ordering::Relaxed) >= chunk::FLOOR
     }
 
-    /// Becomes or is current: its free chunks, all of them. By the owner, under the heap's lock.
+    /// Becomes or is current: its free chunks, all of them. By the owner: under the heap's lock, or while its list is at its
+    /// usual end.
     pub(crate) fn take_free(&self) -> usize {
         let head = self.free.load(Ordering::Relaxed);
         self.free.store(chunk::END, Ordering::Relaxed);
@@ -297,7 +298,7 @@ impl Pool {
 
     /// Carves chunks worth at least `bytes` (but one at least) and links them; `END` if none are left.
     ///
-    /// All pools begin at the same place of a page. Slabs of which little is used would have their chunks compete for the
+    /// All pools but coloured ones begin at the same place of a page, and the first one of each slab. Slabs of which little is used would have their chunks compete for the
     /// same few sets of the caches: where `spread`, a pool's first ones are handed out from some place in their midst on.
     pub(crate) fn carve(&self, base: usize, bytes: usize, spread: bool) -> usize {
         let stride = self.spaced().stride();

@@ -9,8 +9,11 @@ use arenal::{Arena, Config};
 static ARENA: Arena = Arena::new(if option_env!("ARENAL_BAD_CAPACITY").is_some() {
     1000
 } else {
-    64 << 20
+    1 << 30
 });
+
+/// Pools begin at multiples of it.
+const UNIT: usize = 16 << 10;
 
 /// Frees `ptr` in the way the second argument names.
 fn free(ptr: NonNull<u8>, layout: Layout) {
@@ -88,9 +91,22 @@ fn main() {
         }
         Some("never-allocated") => {
             // An address of the arena's that no pool covers yet.
-            // SAFETY: never dereferenced; within the reservation of 64 MiB or beyond it, a misuse in both cases.
+            // SAFETY: never dereferenced; within the reservation of 1 GiB or beyond it, a misuse in both cases.
             free(
                 unsafe { NonNull::new_unchecked(ptr.as_ptr().wrapping_add(24 << 20)) },
+                layout,
+            );
+        }
+        Some("before-the-first-chunk") => {
+            // Pools of buffers begin at several places of a page.
+            let layout = Layout::from_size_align(4096, 8).expect("valid");
+            let chunks: Vec<_> = (0..400).map(|_| ARENA.allocate(layout).expect("memory")).collect();
+            let is_first = |at: usize| !chunks.iter().any(|chunk| chunk.addr().get() == at - 4160);
+            let late = chunks.iter().find(|chunk| (64..4096).contains(&(chunk.addr().get() % UNIT)) && is_first(chunk.addr().get()));
+            let first = late.expect("a pool that begins late").as_ptr();
+            // SAFETY: never dereferenced; the pool's start.
+            free(
+                unsafe { NonNull::new_unchecked(first.wrapping_sub(first.addr() % UNIT)) },
                 layout,
             );
         }
