@@ -62,7 +62,8 @@
 //! 4. the first OS page's worth of chunks is carved and linked, and becomes the thread's list: the pool is *current*;
 //! 5. the first chunk is popped. The next ones take a load, a compare, a load and a store;
 //! 6. when the list is used up, what was freed beside it, what other threads returned to the pool, or more carving refills
-//!    it, without a lock. Only then is another pool looked for: one with chunks to give, one that a departed thread left, an empty one.
+//!    it, without a lock. Only then is another pool looked for: one with chunks to give, one that a departed thread left,
+//!    an empty one.
 //!
 //! Where there are many threads, a thread's first few chunks of a slab whose chunks fill cache lines come from pools of the
 //! *common heap*, which has no owner, and go home at once when they are freed: threads that use little of a slab hold no

@@ -298,8 +298,9 @@ impl Pool {
 
     /// Carves chunks worth at least `bytes` (but one at least) and links them; `END` if none are left.
     ///
-    /// All pools but coloured ones begin at the same place of a page, and the first one of each slab. Slabs of which little is used would have their chunks compete for the
-    /// same few sets of the caches: where `spread`, a pool's first ones are handed out from some place in their midst on.
+    /// All pools but coloured ones begin at the same place of a page, and the first one of each slab. Slabs of which
+    /// little is used would have their chunks compete for the same few sets of the caches: where `spread`, a pool's first
+    /// ones are handed out from some place in their midst on.
     pub(crate) fn carve(&self, base: usize, bytes: usize, spread: bool) -> usize {
         let stride = self.spaced().stride();
         let carved = self.carved.get();
