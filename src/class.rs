@@ -270,8 +270,8 @@ impl Class {
         self.size().is_multiple_of(64)
     }
 
-    /// A thread allocates from the chunks of other heaps that it has gathered while it may gather no more than so many others;
-    /// if negative, never. See [`BORROWS_AT`].
+    /// A thread allocates from the chunks of other heaps that it has gathered while it may gather no more than so many
+    /// others; if negative, never. See [`BORROWS_AT`].
     #[inline(always)]
     pub(crate) const fn borrows_at(self) -> i16 {
         BORROWS_AT[self.index()]

@@ -60,8 +60,8 @@ fn buffers_begin_at_many_places_of_a_page() {
 #[test]
 fn pools_go_through_all_places_of_a_page() {
     const LINE: usize = 64;
-    let arena = bounded(1024 * MIB);
     const BUFFERS: usize = 2048;
+    let arena = bounded(1024 * MIB);
     for size in SIZES {
         let buffers: Vec<_> = (0..BUFFERS).map(|_| arena.allocate(layout(size, 8)).expect("memory")).collect();
         let mut places = [0; PAGE / LINE];

@@ -90,9 +90,9 @@ impl Class {
         if self.chunks_in(units) * 8 < plain.chunks_in(units) * 7 { plain } else { self }
     }
 
-    /// Where the first chunk lies in a pool of so many units, carved by this class's stride, for a heap that holds `held` others
-    /// of the slab. It goes on with the place of a page that the last chunk of the one before is followed by, as if that had
-    /// been the last one taken; where too little is left over for that, the first place and the last one take turns.
+    /// Where the first chunk lies in a pool of so many units, carved by this class's stride, for a heap that holds `held`
+    /// others of the slab: at the next place of a page, as if those were as long and it followed them. Where too little is
+    /// left over for that, the first place and the last possible one take turns.
     pub(crate) fn first_at(self, units: usize, held: u32) -> usize {
         if !self.is_coloured() {
             return 0;

@@ -266,6 +266,7 @@ impl Pool {
     /// Whether chunks lie in `free`.
     #[inline(always)]
     pub(crate) fn has_free(&self) -> bool {
+        // Relaxed: one writer; see the fields.
         self.free.load(Ordering::Relaxed) >= chunk::FLOOR
     }
 

@@ -101,9 +101,13 @@ fn main() {
             // Pools of buffers begin at several places of a page.
             let layout = Layout::from_size_align(4096, 8).expect("valid");
             let chunks: Vec<_> = (0..400).map(|_| ARENA.allocate(layout).expect("memory")).collect();
-            let is_first = |at: usize| !chunks.iter().any(|chunk| chunk.addr().get() == at - 4160);
-            let late = chunks.iter().find(|chunk| (64..4096).contains(&(chunk.addr().get() % UNIT)) && is_first(chunk.addr().get()));
-            let first = late.expect("a pool that begins late").as_ptr();
+            let addresses: Vec<usize> = chunks.iter().map(|chunk| chunk.addr().get()).collect();
+            // They lie a cache line further apart than they are long.
+            let late = chunks.iter().zip(&addresses).find(|&(_, at)| {
+                (64..4096).contains(&(at % UNIT)) && !addresses.contains(&(at - (4096 + 64)))
+            });
+            let (first, _) = late.expect("a pool that begins late");
+            let first = first.as_ptr();
             // SAFETY: never dereferenced; the pool's start.
             free(
                 unsafe { NonNull::new_unchecked(first.wrapping_sub(first.addr() % UNIT)) },
