@@ -66,29 +66,6 @@ impl Arena {
         NonNull::new(self.allocate_zeroed_fast(not_empty(layout), Ask::OwnZeroed)).ok_or(AllocError)
     }
 
-    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, aligned at 64 at most, or by address.
-    /// With [`Exhausted::System`] a full arena gives a block of the system of as many bytes, as it does for layouts, unless
-    /// layouts of that size are the system's.
-    ///
-    /// # Errors
-    /// As [`Arena::allocate`].
-    ///
-    /// # Panics
-    /// If `slab` is none of [`Arena::slabs`]; the message names the nearest ones.
-    pub fn allocate_slab(&self, slab: usize) -> Result<NonNull<u8>, AllocError> {
-        let (capacity, layout) = (self.capacity(), Layout::from_size_align(slab, 8));
-        let (true, Ok(layout)) = (self.config.has_slab(slab, capacity), layout) else { self.no_slab(slab) };
-        if slab <= self.config.threshold(capacity) {
-            return self.allocate(layout);
-        }
-        // The last one: layouts of its size are the system's.
-        let shared = self.shared().ok_or(AllocError)?;
-        let place = Class::of(slab).map_or(Place::Span(slab), Place::Unlisted);
-        let served = serve(shared, place, 8, false, Look::Sure);
-        let block = served.map_or(null_mut(), |served| self.seal(served.chunk as *mut u8, slab));
-        NonNull::new(block).ok_or(AllocError)
-    }
-
     /// Frees a block by its layout: the fast way. Any thread may free.
     ///
     /// # Safety
@@ -181,7 +158,19 @@ impl Arena {
     #[inline(never)]
     unsafe extern "C" fn deallocate_unclassed(ptr: *mut u8, arena: &Arena) {
         // SAFETY: the caller's promise.
-        unsafe { arena.push_or_free(ptr) }
+        unsafe {
+            if !arena.push(ptr) && !arena.keep(ptr) {
+                Arena::deallocate_slow(ptr, None, arena);
+            }
+        }
+    }
+
+    /// Frees a large block, if the thread's heap may keep its span.
+    #[inline(always)]
+    fn keep(&self, ptr: *mut u8) -> bool {
+        // Relaxed: as in `pop_list`.
+        self.floor.load(Ordering::Relaxed) == FLOOR
+            && self.known().is_some_and(|shared| thread::with_primary(|local| shared.keep(local, ptr as usize)))
     }
 
     /// Frees an unsealed block.
@@ -234,10 +223,9 @@ impl Arena {
             return Arena::allocate_slow(request, arena, ask);
         }
         if let Some(shared) = arena.known()
-            && let Some(class) = arena.listed_class_for(layout, ask)
-            && let Some(served) = thread::with_primary(|local| refill::without_lock(shared, local, class))
+            && let Some(chunk) = thread::with_primary(|local| arena.at_hand(shared, local, layout, ask))
         {
-            return arena.seal(served.chunk as *mut u8, layout.size());
+            return arena.seal(chunk as *mut u8, layout.size());
         }
         Arena::allocate_locked(request, arena, ask)
     }
@@ -255,6 +243,26 @@ impl Arena {
             return arena.hand_out(served, layout, ask);
         }
         Arena::allocate_locked(request, arena, ask)
+    }
+
+    /// What the thread has for a layout, be it a chunk or a span.
+    #[inline(always)]
+    fn at_hand(&self, shared: &Shared, local: &Local, layout: Layout, ask: Ask) -> Option<usize> {
+        if self.any_class_for(layout, ask).is_some() {
+            let class = self.listed_class_for(layout, ask)?;
+            return refill::without_lock(shared, local, class).map(|served| served.chunk);
+        }
+        let capacity = shared.map().capacity();
+        match self.config.place(self.roomy(layout, ask, capacity), capacity) {
+            Place::Span(size) => {
+                let kept = large::at_hand(shared, local, size, layout.align());
+                if kept.is_some() || self.config.exhausted == Exhausted::System {
+                    return kept;
+                }
+                large::allocate(shared, size, layout.align(), false, Look::Sure).map(|served| served.chunk)
+            }
+            _ => None,
+        }
     }
 
     /// The class of whose lists the layout is served.
@@ -358,24 +366,10 @@ impl Arena {
     fn foreign(&self, ptr: *mut u8) -> ! {
         crate::fatal::fatal(format_args!("free of {ptr:p}: this arena never allocated anything"))
     }
-
-    #[cold]
-    #[inline(never)]
-    fn no_slab(&self, slab: usize) -> ! {
-        let below = self.slabs().take_while(|&size| size < slab).last();
-        let above = self.slabs().find(|&size| size > slab);
-        match (below, above) {
-            (Some(below), Some(above)) => panic!("no slab of {slab} bytes: the nearest are {below} and {above}"),
-            (Some(nearest), None) | (None, Some(nearest)) => {
-                panic!("no slab of {slab} bytes: the nearest is {nearest}")
-            }
-            (None, None) => panic!("no slab of {slab} bytes: this arena has no slabs"),
-        }
-    }
 }
 
 /// From the arena's memory; `None`: there is none, or the place is another.
-fn serve(shared: &Shared, place: Place, align: usize, zero: bool, look: Look) -> Option<Served> {
+pub(crate) fn serve(shared: &Shared, place: Place, align: usize, zero: bool, look: Look) -> Option<Served> {
     match place {
         Place::Chunk(class) => refill::allocate(shared, class, look),
         Place::Unlisted(class) => refill::allocate_unlisted(shared, class, look),

@@ -174,6 +174,8 @@ mod copy;
 mod entry;
 #[cfg(not(loom))]
 mod error;
+#[cfg(not(loom))]
+mod exact;
 mod fatal;
 #[cfg(not(loom))]
 mod global;

@@ -1,5 +1,6 @@
 //! Requests that get a span of their own.
 
+use super::local::Local;
 use super::pace::Look;
 use super::recover;
 use super::refill::Served;
@@ -39,6 +40,14 @@ pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool, l
     Some(Served { chunk: start as usize, zero })
 }
 
+/// A span that the thread's heap keeps, as [`allocate`] without zeros.
+#[inline]
+pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize, align: usize) -> Option<usize> {
+    let units = slab_of(shared.map().capacity(), size)? / UNIT;
+    let span = shared.take_kept(local, units, align.div_ceil(UNIT))?;
+    Some(shared.map().address(span.unit) as usize)
+}
+
 fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> {
     let units = slab_of(shared.map().capacity(), size)? / UNIT;
     let align = align.div_ceil(UNIT);
@@ -61,13 +70,17 @@ pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
         return false;
     }
     let units = slab / UNIT;
-    shared.with_space(|space| {
-        let held = map.record(unit).units.get() as usize;
-        if units < held {
-            space.shrink(map, unit, held, units);
-        }
-        units <= held || space.grow(map, unit, held, units).is_some()
-    })
+    let fits = || {
+        shared.with_space(|space| {
+            let held = map.record(unit).units.get() as usize;
+            if units < held {
+                space.shrink(map, unit, held, units);
+            }
+            units <= held || space.grow(map, unit, held, units).is_some()
+        })
+    };
+    // What follows it may be a span that some heap keeps.
+    fits() || (shared.give_any_kept() && fits())
 }
 
 /// Moves the first `bytes` of a large block to a new span for `wanted` bytes and frees the old one: by moving pages

@@ -13,6 +13,7 @@
 //! | `storage`    | the thread's own storage, reached without a call                        |
 //! | [`refill`]   | allocation when the list is empty                                       |
 //! | [`large`]    | requests that get a span of their own                                   |
+//! | [`kept`]     | spans of freed large blocks, kept for the owner's next ones             |
 //! | [`returns`]  | frees beyond the current pool: own pools, other heaps'                  |
 //! | [`owner`]    | who owns a heap, by the kernel's numbers                                |
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
@@ -34,6 +35,8 @@ pub(crate) mod habit;
 mod handover;
 pub(crate) mod head;
 pub(crate) mod inbox;
+#[cfg(not(loom))]
+mod kept;
 #[cfg(not(loom))]
 pub(crate) mod large;
 #[cfg(not(loom))]

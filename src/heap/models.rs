@@ -339,3 +339,31 @@ fn figures_and_trim_against_traffic() {
         all_is_back(world);
     });
 }
+
+/// Two threads keep the spans of large blocks that they free, their own and each other's, while a third needs all there is.
+#[test]
+fn kept_spans_against_need() {
+    explore("kept", 1000, |world| {
+        let keepers = [(); 2].map(|()| {
+            spawn(world, false, |world| {
+                // The small one gives the thread a heap.
+                for size in [64, 200_000, 160_000, 200_000, 200_000, 200_000, 160_000] {
+                    world.allocate(size).into_iter().for_each(|block| world.send(block));
+                    if let Some(block) = world.receive() {
+                        world.free(block);
+                    }
+                }
+            })
+        });
+        let needy = spawn(world, false, |world| {
+            for size in [64 << 10, 190_000] {
+                let blocks = world.fill(size);
+                // The others have four blocks, or are about to free or take them.
+                assert!(blocks.iter().map(|block| block.layout.size()).sum::<usize>() >= 2 << 20);
+                blocks.into_iter().for_each(|block| world.free(block));
+            }
+        });
+        keepers.into_iter().chain([needy]).for_each(|thread| thread.join().unwrap());
+        all_is_back(world);
+    });
+}

@@ -27,6 +27,7 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     }
     shared.recoveries.set(now.wrapping_add(1));
     shared.bury_dead();
+    shared.give_all_kept();
     let is_own = |slot: &&Slot| own == Some(core::ptr::from_ref(*slot) as usize);
     // The caller's own first: what it has gathered goes home, and may be all that others' pools miss.
     for slot in shared.heaps().filter(is_own).chain(shared.heaps().filter(|slot| !is_own(slot))) {

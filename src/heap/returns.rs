@@ -100,7 +100,7 @@ fn free_span(shared: &Shared, freed: usize, unit: usize, tag: u64) {
     if tag != tag::LARGE || shared.map().address(unit) as usize != freed {
         check_block(shared, freed);
     }
-    shared.with_space(|space| space.give_large(shared.map(), unit));
+    shared.give_large(unit);
 }
 
 /// Aborts unless a block begins at the address; bytes that belong to it.

@@ -3,6 +3,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
+use super::kept::Keeper;
 use super::pace::Pace;
 use super::slot::{SLOT, Slot};
 use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
@@ -10,7 +11,7 @@ use crate::lock::{Guard, Lock};
 use crate::os;
 use crate::span::huge::Huge;
 use crate::span::map::Map;
-use crate::span::space::{Space, Span};
+use crate::span::space::Space;
 use crate::span::tag::MAX_OWNERS;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Cell32, Ordering};
 
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     /// Next in the registry; under its lock.
     pub(crate) next: AtomicUsize,
     pub(crate) pace: Pace,
+    pub(crate) keeper: Keeper,
     /// Held while looking for parked memory, so that threads do not look at the same time.
     pub(crate) recovery: Lock,
     /// Times that parked memory was looked for, counted at the start; written under that lock.
@@ -75,6 +77,7 @@ impl Shared {
                 wanted: AtomicU32::new(0),
                 next: AtomicUsize::new(0),
                 pace: Pace::new(),
+                keeper: Keeper::new(),
                 recovery: Lock::new(),
                 recoveries: Cell32::new(0),
                 slots_lock: Lock::new(),
@@ -234,29 +237,10 @@ impl Shared {
         })
     }
 
-    /// Cuts a span of `units` at a multiple of `align` units.
-    pub(crate) fn take(&self, units: usize, align: usize) -> Option<Span> {
+    /// Units of pools that are carved to their end.
+    pub(crate) fn filled(&self) -> usize {
         // Relaxed: a count that guides a guess.
-        let filled = self.filled.load(Ordering::Relaxed);
-        self.cut(|space| space.take(&self.map, units, align, filled))
-    }
-
-    /// As [`Shared::take`], but of what was handed out before and is free.
-    pub(crate) fn take_free(&self, units: usize, align: usize) -> Option<Span> {
-        self.cut(|space| space.take_free(&self.map, units, align))
-    }
-
-    /// As [`Shared::take`] for a large block.
-    pub(crate) fn take_large(&self, units: usize, align: usize) -> Option<Span> {
-        // Relaxed: as above.
-        let filled = self.filled.load(Ordering::Relaxed);
-        self.cut(|space| space.take_large(&self.map, units, align, filled))
-    }
-
-    fn cut(&self, work: impl FnOnce(&mut Space) -> Option<Span>) -> Option<Span> {
-        let span = self.with_space(work)?;
-        self.pace.hurry();
-        Some(span)
+        self.filled.load(Ordering::Relaxed)
     }
 
     /// Enters units of a pool as being in full use.

@@ -34,11 +34,11 @@ impl Slot {
     /// keep a pool of each slab that it ever used.
     pub(crate) fn take_span(&self, shared: &Shared, units: usize, align: usize) -> Option<Span> {
         let local = self.local().filter(|_| units >= WORTH_UNITS);
-        let Some(local) = local else { return shared.take(units, align) };
+        let Some(local) = local else { return shared.take(self, units, align) };
         let free = shared.take_free(units, align);
         free.or_else(|| {
             self.retire_unused(shared, local);
-            shared.take(units, align)
+            shared.take(self, units, align)
         })
     }
 

@@ -9,6 +9,7 @@
 use core::cell::Cell;
 
 use super::inbox::Inbox;
+use super::kept::Kept;
 use super::local::Local;
 use super::owner::Owner;
 use super::shared::Shared;
@@ -46,6 +47,7 @@ pub(crate) struct Slot {
     pub(crate) cursor: Cell32,
     slabs: [Slab; CLASSES],
     owed: [Owed; CLASSES],
+    pub(crate) kept: Kept,
     /// The owner's lists, unless the arena is the primary one.
     pub(crate) own: Local,
 }
@@ -281,6 +283,7 @@ impl Slot {
         self.inbox.take(|_| 0).for_each(drop);
         self.spares.iter().for_each(|spare| spare.set(0));
         self.owed.iter().for_each(Owed::clear);
+        self.kept.clear();
         for slab in &self.slabs {
             slab.available.clear();
             slab.full.clear();

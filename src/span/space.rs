@@ -104,9 +104,19 @@ impl Space {
     /// As [`Space::take`] for a large block.
     pub(crate) fn take_large(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<Span> {
         let span = self.take(map, units, align, filled)?;
+        Some(self.enlist(map, span))
+    }
+
+    /// As [`Space::take_free`] for a large block.
+    pub(crate) fn take_free_large(&mut self, map: &Map, units: usize, align: usize) -> Option<Span> {
+        let span = self.take_free(map, units, align)?;
+        Some(self.enlist(map, span))
+    }
+
+    fn enlist(&mut self, map: &Map, span: Span) -> Span {
         map.set_tag(span.unit, tag::LARGE);
-        self.large += units;
-        Some(span)
+        self.large += span.units;
+        span
     }
 
     /// As [`Space::give`] for a large block.
@@ -188,7 +198,7 @@ impl Space {
         self.each(map, |unit, tag, units| {
             map.set_tag(unit, tag::INSIDE);
             // The others of a large span have no tag, and perhaps no memory for one.
-            if tag != tag::LARGE {
+            if !tag::starts_large(tag) {
                 map.set_tag(unit + units - 1, tag::INSIDE);
             }
             if map.pool_of(tag).is_some() {
@@ -227,7 +237,7 @@ impl Space {
             assert!(free || tag != tag::INSIDE, "a span at unit {unit} has no tag");
             seen += free as usize;
             taken += if free { 0 } else { units };
-            large += if tag == tag::LARGE { units } else { 0 };
+            large += if tag::starts_large(tag) { units } else { 0 };
             after_free = free;
             end = unit + units;
         });

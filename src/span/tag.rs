@@ -8,6 +8,7 @@
 //! | [`FREE_ONE`]                 | a free span of one unit                            |
 //! | [`TAKEN`]                    | first of a span that is being set up               |
 //! | [`LARGE`]                    | first of a large request's span                    |
+//! | [`KEPT`]                     | first of such a span that is free and kept          |
 //!
 //! A thread compares a tag with its own by one exclusive-or: the result is the address of the record if the pool is its
 //! own, and larger otherwise. The first bit tells the arena that threads keep in thread-local storage from all others,
@@ -19,6 +20,7 @@ pub(crate) const FREE_TAIL: u64 = 2;
 pub(crate) const FREE_ONE: u64 = 3;
 pub(crate) const TAKEN: u64 = 4;
 pub(crate) const LARGE: u64 = 5;
+pub(crate) const KEPT: u64 = 6;
 
 /// Bits of an address, on every 64-bit machine whose programs do not ask for more.
 const OWNER_SHIFT: u32 = 48;
@@ -72,6 +74,11 @@ impl OwnerTag {
 pub(crate) const fn pool_of(tag: u64) -> Option<(u32, usize)> {
     let owner = (tag & !PRIMARY) >> OWNER_SHIFT;
     if owner == 0 { None } else { Some((owner as u32, (tag & ((1 << OWNER_SHIFT) - 1)) as usize)) }
+}
+
+/// Whether the unit is the first of a large request's span, in use or kept.
+pub(crate) const fn starts_large(tag: u64) -> bool {
+    tag == LARGE || tag == KEPT
 }
 
 /// Whether the unit is the first of a free span.

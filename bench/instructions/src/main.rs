@@ -94,6 +94,16 @@ fn measured_zeroed() {
     }
 }
 
+/// A block with a span of its own.
+#[inline(never)]
+fn measured_large() {
+    for _ in 0..ROUNDS {
+        let layout = layout(black_box(300_000));
+        // SAFETY: the layout is not empty, and the block is freed with it.
+        unsafe { dealloc(black_box(alloc(layout)), layout) };
+    }
+}
+
 fn chunks(count: usize) -> Vec<Box<Chunk>> {
     (0..count as u64).map(|at| Box::new([at; 8])).collect()
 }
@@ -137,10 +147,11 @@ fn main() {
             blocks.into_iter().for_each(|block| unsafe { dealloc(block, layout(64)) });
         }
         "zeroed" => measured_zeroed(),
+        "large" => measured_large(),
         other => {
             eprintln!(
                 "no path {other:?}: pair, pair_runtime, pair_called, alloc, free, free_beside, free_remote, \
-                 realloc_in_place, realloc_moves, zeroed"
+                 realloc_in_place, realloc_moves, zeroed, large"
             );
             std::process::exit(2);
         }
