@@ -254,13 +254,7 @@ impl Arena {
         }
         let capacity = shared.map().capacity();
         match self.config.place(self.roomy(layout, ask, capacity), capacity) {
-            Place::Span(size) => {
-                let kept = large::at_hand(shared, local, size, layout.align());
-                if kept.is_some() || self.config.exhausted == Exhausted::System {
-                    return kept;
-                }
-                large::allocate(shared, size, layout.align(), false, Look::Sure).map(|served| served.chunk)
-            }
+            Place::Span(size) => large::at_hand(shared, local, size, layout.align()),
             _ => None,
         }
     }

@@ -85,11 +85,19 @@
 //! 4. the owner reads its inbox on its next slow path, and takes the returned chunks as a list when it gets to that
 //!    pool. It touches one line of metadata for the batch, and the chunks when it hands them out.
 //!
+//! A **large block**, above 128 KiB, has a span of its own:
+//! 1. one of the same length, of two that the thread's heap keeps from large blocks which it freed last: one exchange;
+//! 2. else a free one from the space; else what the heap keeps of other lengths goes back, then what all heaps keep, and
+//!    only then fresh memory is taken;
+//! 3. freed, by whatever thread, the span is kept by that thread's heap, if it has one, unless it is longer than a 256th of
+//!    the arena or 64 MiB. Of two that are there already one goes back to the space, by turns, where it is joined with
+//!    free neighbours.
+//!
 //! A **thread's exit**: the exit hook, which runs after the destructors of thread-locals, puts the lists back into
-//! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread. Growing
-//! threads take pools with free chunks from such heaps, too. Chunks that come back later go to that heap's inbox, which
-//! the freeing thread reads itself, so that emptied pools go back to the arena at once. The thread may still allocate
-//! afterwards, from the common heap.
+//! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread, kept spans
+//! too. Growing threads take pools with free chunks from such heaps. Chunks that come back later go to that heap's
+//! inbox, which the freeing thread reads itself, so that emptied pools go back to the arena at once. The thread may still
+//! allocate afterwards, from the common heap.
 //!
 //! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of which
 //! no chunk is in use, even the current pool of an idle thread: it swaps the list's head for a mark and asks the kernel
@@ -103,9 +111,10 @@
 //!
 //! # What costs what
 //!
-//! No cache line is written by two threads on a hit or a local free. The space's lock is taken once for a pool. See
-//! each type's documentation for the sources of the ideas: mimalloc (lists per pool), snmalloc (batches of remote frees,
-//! whole lists taken), BatchIt (batches per pool), TLSF (free spans).
+//! No cache line is written by two threads on a hit or a local free. The space's lock is taken once for a pool, and for
+//! large blocks unless the thread keeps a span of the same length. See each type's documentation for the sources of the
+//! ideas: mimalloc (lists per pool), snmalloc (batches of remote frees, whole lists taken), BatchIt (batches per pool),
+//! TLSF (free spans).
 //!
 //! # Hardened
 //!

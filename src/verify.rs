@@ -17,11 +17,15 @@ impl Arena {
     #[doc(hidden)]
     pub fn verify(&self) {
         let Some(shared) = self.known() else { return };
-        let mut tagged = 0;
+        let (mut tagged, mut kept) = (0, 0);
         shared.with_space(|space| {
             space.verify(shared.map());
-            space.each(shared.map(), |_, tag, _| tagged += tag::pool_of(tag).is_some() as usize);
+            space.each(shared.map(), |_, tag, _| {
+                tagged += tag::pool_of(tag).is_some() as usize;
+                kept += (tag == tag::KEPT) as usize;
+            });
         });
+        assert_eq!(kept, shared.heaps().map(|slot| slot.kept.count()).sum(), "spans tagged as kept, and kept by heaps");
         let listed: usize = shared.heaps().map(|slot| verify_heap(shared, slot)).sum();
         assert_eq!(tagged, listed, "pools tagged in the arena and pools in heaps");
         let info = self.info();

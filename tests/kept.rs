@@ -1,11 +1,12 @@
-//! Promise: the spans of freed large blocks that a thread keeps for its next ones are free memory: no request, of whatever
-//! size and thread, makes the arena grow or fails for them, and no figure counts them.
+//! Promise: the spans of freed large blocks that a thread keeps for its next ones are free memory: they serve any request
+//! of any thread before the arena grows or fails, and no figure counts them.
 
 mod common;
 
+use std::alloc::{alloc, dealloc};
 use std::sync::mpsc;
 
-use arenal::Arena;
+use arenal::{Arena, Config, Exhausted};
 use common::{Block, KIB, MIB, bounded, layout, verify};
 
 // Its lists and heaps are not those of the other arenas.
@@ -61,6 +62,87 @@ fn a_block_of_the_same_length_comes_again() {
     assert_eq!(again.each_ref().map(|block| block.ptr()), [addresses[1], addresses[0]]);
     again.into_iter().for_each(|block| block.free(&arena));
     verify(&arena);
+}
+
+#[test]
+fn so_it_does_in_the_program_s_arena() {
+    let pair = |sizes: [usize; 2]| {
+        // SAFETY: the sizes are not zero.
+        sizes.map(|size| unsafe { alloc(layout(size, 8)) })
+    };
+    let free = |blocks: [*mut u8; 2], sizes: [usize; 2]| {
+        // SAFETY: allocated with these layouts, and freed once.
+        blocks.into_iter().zip(sizes).for_each(|(block, size)| unsafe { dealloc(block, layout(size, 8)) });
+    };
+    // Other tests' threads may need the memory in between.
+    let came_again = (0..100).filter(|_| {
+        let first = pair([300_000, 900_000]);
+        free(first, [300_000, 900_000]);
+        let second = pair([900_000, 300_000]);
+        free(second, [900_000, 300_000]);
+        first == [second[1], second[0]]
+    });
+    let count = came_again.count();
+    assert!(count >= 50, "{count} of 100 times");
+}
+
+#[test]
+fn it_is_zero_where_that_is_asked_for() {
+    let arena = attached();
+    for size in [300_000, MIB, 4 * MIB] {
+        block(&arena, size).free(&arena);
+        let zeroed = Block::zeroed(&arena, layout(size, 8), 2).expect("memory");
+        zeroed.free(&arena);
+    }
+    verify(&arena);
+}
+
+#[test]
+fn it_is_aligned() {
+    let arena = attached();
+    let blocks = [block(&arena, MIB), block(&arena, MIB)];
+    blocks.into_iter().for_each(|block| block.free(&arena));
+    // A pool of small chunks lies at the first multiple.
+    let aligned = [(); 2].map(|()| Block::new(&arena, layout(MIB, MIB), 3).expect("memory"));
+    aligned.into_iter().for_each(|block| block.free(&arena));
+    verify(&arena);
+}
+
+/// A span that is kept is still in use to the arena, and so is all below it.
+#[test]
+fn long_ones_are_not_kept() {
+    let arena = attached();
+    let overhead = arena.info().overhead;
+    block(&arena, 5 * MIB).free(&arena);
+    assert_eq!(arena.info().overhead, overhead, "more than a 256th of the arena");
+    block(&arena, 3 * MIB).free(&arena);
+    assert!(arena.info().overhead > overhead, "less than that");
+}
+
+#[test]
+fn not_many_are_kept() {
+    let arena = attached();
+    let blocks: Vec<Block> = (0..8).map(|_| block(&arena, 300_000)).collect();
+    let overhead = arena.info().overhead;
+    // The last ones first, so that what goes back lies at the end.
+    for block in blocks.into_iter().rev() {
+        block.free(&arena);
+        verify(&arena);
+    }
+    assert!(arena.info().overhead < overhead);
+}
+
+#[test]
+fn a_departed_thread_s_is_had_and_released() {
+    let arena = attached();
+    beside_a_keeper(&arena, &[MIB, MIB], || {});
+    assert_eq!(growth(&arena, &[2 * MIB]), 0);
+    beside_a_keeper(&arena, &[MIB, MIB], || {});
+    // SAFETY: no block is in use.
+    unsafe { arena.release() };
+    verify(&arena);
+    beside_a_keeper(&arena, &[MIB, MIB], || verify(&arena));
+    assert_eq!(arena.info().allocated, 0);
 }
 
 #[test]
@@ -135,5 +217,22 @@ fn trim_gives_it_back() {
         assert!(arena.trim() >= 4 * MIB);
         // The pool of a small block may stay with the thread.
         assert!(arena.info().heap < 128 * KIB);
+    });
+}
+
+#[test]
+fn an_arena_that_overflows_finds_it_first() {
+    let config = Config::new(64 * MIB).system_above(64 * MIB).on_exhausted(Exhausted::System);
+    let arena = Arena::with_config(config);
+    let inside = || {
+        let blocks: Vec<Block> = (0..300).map(|_| block(&arena, 240 * KIB)).collect();
+        let count = blocks.iter().filter(|block| block.inside(&arena)).count();
+        blocks.into_iter().for_each(|block| block.free(&arena));
+        count
+    };
+    let count = inside();
+    beside_a_keeper(&arena, &[240 * KIB, 200 * KIB], || {
+        let beside = inside();
+        assert!(beside + 1 >= count, "{beside} of {count}");
     });
 }

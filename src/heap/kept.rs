@@ -2,15 +2,16 @@
 //!
 //! What a thread frees it mostly asks for again: a buffer of the same length, for the next piece of work. With a span of
 //! that length at hand neither way comes to the space's lock, which all threads share (after the spans that mimalloc's
-//! threads keep for themselves). Kept memory is free memory: whoever finds none of the length in the space takes all
-//! that is kept back first, one exchange a span and without the heap's lock, before fresh memory is used or a request
-//! fails. So an arena holds no more for it.
+//! threads keep for themselves). Kept memory is free memory: whoever finds none long enough in the space takes back all
+//! that is kept, one exchange a span and without the heaps' locks, before fresh memory is used or a request fails. So an
+//! arena holds no more for it.
 
 use super::local::Local;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::thread;
 use crate::class::UNIT;
+use crate::span::map::Map;
 use crate::span::space::{Space, Span};
 use crate::span::tag;
 use crate::sync::{AtomicU32, AtomicU64, Cell32, Ordering};
@@ -19,14 +20,15 @@ use crate::sync::{AtomicU32, AtomicU64, Cell32, Ordering};
 const SPANS: usize = 2;
 /// Units of the longest: 64 MiB.
 const LONGEST: usize = (64 << 20) / UNIT;
-/// And this part of the arena, so that what is kept and asked for at the same moment does not matter.
+/// And this part of the arena, so that one heap keeps little of it.
 /// (Models have the smallest of arenas, in which nothing would be kept.)
 const PART: usize = if cfg!(shuttle) { 16 } else { 256 };
 
 /// See the module. All-zero bytes keep nothing.
 ///
-/// Invariants: only the heap's owner puts spans in; anybody takes them out, by an exchange. A kept span has the tag
-/// [`tag::KEPT`], and counts as taken and large in the space.
+/// Invariants: only the heap's owner puts spans in; anybody takes them out, by an exchange, and all but the owner with the
+/// space's lock, so that a fork finds each span here or in the space. A kept span has the tag [`tag::KEPT`], and counts as
+/// taken and large in the space.
 pub(crate) struct Kept {
     /// Each a span's first unit + 1, and in the low half its length; 0: none.
     spans: [AtomicU64; SPANS],
@@ -49,55 +51,58 @@ impl Kept {
     fn take(&self, units: usize, align: usize) -> Option<usize> {
         self.spans.iter().find_map(|kept| {
             // Relaxed: the owner wrote it, or another emptied it, which the exchange tells.
-            let word = kept.load(Ordering::Relaxed);
-            if word as u32 as usize != units {
+            let (unit, length) = span(kept.load(Ordering::Relaxed))?;
+            if length != units || !unit.is_multiple_of(align) {
                 return None;
             }
-            let (unit, _) = span(word)?;
-            // Relaxed: the owner itself put the span in.
-            if unit.is_multiple_of(align) && kept.swap(0, Ordering::Relaxed) != 0 { Some(unit) } else { None }
+            // Relaxed: the owner itself put the span in, or the one before it, whose leaving the heap's lock orders.
+            span(kept.swap(0, Ordering::Relaxed)).map(|(unit, _)| unit)
         })
     }
 
-    /// Keeps a span; the first unit of the one that gives way for it. By the owner.
+    /// Keeps a span; `false`: there are enough. By the owner.
     #[inline]
-    fn put(&self, unit: usize, units: usize) -> Option<usize> {
-        let new = word(unit, units);
-        for kept in &self.spans {
-            // Relaxed: nobody else fills it.
-            if kept.load(Ordering::Relaxed) == 0 {
-                // Release: whoever takes it sees its tag.
-                kept.store(new, Ordering::Release);
-                return None;
-            }
-        }
+    fn put(&self, unit: usize, units: usize) -> bool {
+        // Relaxed: nobody else fills a place.
+        let Some(empty) = self.spans.iter().find(|kept| kept.load(Ordering::Relaxed) == 0) else { return false };
+        // Release: whoever takes it sees its tag, and all that was written to the block.
+        empty.store(word(unit, units), Ordering::Release);
+        true
+    }
+
+    /// Keeps a span in the place of another, whose first unit it returns if nobody was faster. By the owner, with the
+    /// space's lock.
+    fn replace(&self, unit: usize, units: usize) -> Option<usize> {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
-        // Release: as above. The old one is the owner's own.
-        let old = self.spans[turn as usize % SPANS].swap(new, Ordering::Release);
+        // Release: as above. The other one is the owner's own.
+        let old = self.spans[turn as usize % SPANS].swap(word(unit, units), Ordering::Release);
         span(old).map(|(unit, _)| unit)
     }
 
-    /// Takes all out; whether there were any.
-    fn drain(&self, mut give: impl FnMut(usize)) -> bool {
-        let mut any = false;
+    /// Gives all to the space.
+    fn drain(&self, map: &Map, space: &mut Space) {
         for kept in &self.spans {
             // Relaxed: an empty one is left alone, so that its owner's cache keeps the line.
             if kept.load(Ordering::Relaxed) == 0 {
                 continue;
             }
-            // Acquire: sees the tag that the owner wrote.
+            // Acquire: sees the tag, and all that was written to the block, before the next user's writes.
             if let Some((unit, _)) = span(kept.swap(0, Ordering::Acquire)) {
-                give(unit);
-                any = true;
+                space.give_large(map, unit);
             }
         }
-        any
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.spans.iter().filter(|kept| kept.load(Ordering::Relaxed) != 0).count()
     }
 
     /// Forgets all: the arena's contents are gone.
     pub(crate) fn clear(&self) {
-        self.drain(|_| {});
+        // Relaxed: no other thread is inside the arena.
+        self.spans.iter().for_each(|kept| kept.store(0, Ordering::Relaxed));
     }
 }
 
@@ -126,7 +131,10 @@ impl Keeper {
     fn enter(&self, slot: &Slot) {
         let keeper = self.get();
         if keeper != slot.number() && keeper != SEVERAL {
-            self.0.store(if keeper == 0 { slot.number() } else { SEVERAL }, Ordering::Relaxed);
+            let first = self.0.compare_exchange(0, slot.number(), Ordering::Relaxed, Ordering::Relaxed);
+            if first.is_err() {
+                self.0.store(SEVERAL, Ordering::Relaxed);
+            }
         }
     }
 
@@ -170,15 +178,19 @@ impl Shared {
         let others = self.keeper.is_other(own);
         let found = self.cut(|space| {
             free(space).or_else(|| {
-                own.map(|slot| slot.kept.drain(|unit| space.give_large(self.map(), unit)));
+                own.into_iter().for_each(|slot| slot.kept.drain(self.map(), space));
                 if others { free(space) } else { any(space) }
             })
         });
         if found.is_some() || !others {
             return found;
         }
-        self.give_all_kept();
-        self.cut(any)
+        let heaps = self.heaps();
+        self.keeper.clear();
+        self.cut(|space| {
+            drain_all(self.map(), heaps, space);
+            any(space)
+        })
     }
 
     /// A span of that length that the thread's heap keeps.
@@ -213,23 +225,22 @@ impl Shared {
             return false;
         }
         self.map().set_tag(unit, tag::KEPT);
-        self.keeper.enter(slot);
-        if let Some(displaced) = slot.kept.put(unit, units) {
-            self.with_space(|space| space.give_large(self.map(), displaced));
+        if !slot.kept.put(unit, units) {
+            self.with_space(|space| {
+                if let Some(old) = slot.kept.replace(unit, units) {
+                    space.give_large(self.map(), old);
+                }
+            });
         }
+        self.keeper.enter(slot);
         true
     }
 
-    /// Gives back what all heaps keep; whether there was any.
-    pub(crate) fn give_all_kept(&self) -> bool {
+    /// Gives back what all heaps keep.
+    pub(crate) fn give_all_kept(&self) {
+        let heaps = self.heaps();
         self.keeper.clear();
-        let give = |unit| self.with_space(|space| space.give_large(self.map(), unit));
-        self.heaps().fold(false, |any, slot| slot.kept.drain(give) | any)
-    }
-
-    /// As [`Shared::give_all_kept`], if there seems to be any.
-    pub(crate) fn give_any_kept(&self) -> bool {
-        self.keeper.get() != 0 && self.give_all_kept()
+        self.with_space(|space| drain_all(self.map(), heaps, space));
     }
 
     fn cut(&self, work: impl FnOnce(&mut Space) -> Option<Span>) -> Option<Span> {
@@ -237,6 +248,10 @@ impl Shared {
         self.pace.hurry();
         Some(span)
     }
+}
+
+fn drain_all<'a>(map: &Map, heaps: impl Iterator<Item = &'a Slot>, space: &mut Space) {
+    heaps.for_each(|slot| slot.kept.drain(map, space));
 }
 
 /// The thread's heap, of which these are the lists.

@@ -7,7 +7,7 @@ use super::refill::Served;
 use super::shared::Shared;
 use crate::class::{UNIT, large_slab};
 use crate::os;
-use crate::span::space::Span;
+use crate::span::space::{Space, Span};
 use crate::span::tag;
 use crate::span::wipe::wipe;
 
@@ -60,7 +60,8 @@ fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> 
     })
 }
 
-/// Resizes a large block in place to the slab of `wanted` bytes; `false`: it is none, or stays as it is.
+/// Resizes a large block in place to the slab of `wanted` bytes; `false`: it is none, or stays as it is. What the heaps keep
+/// is taken back where a span of theirs is in the way.
 pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
     let map = shared.map();
     let (Some(slab), Some(unit)) = (slab_of(map.capacity(), wanted), map.unit_of(block)) else {
@@ -70,17 +71,24 @@ pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
         return false;
     }
     let units = slab / UNIT;
-    let fits = || {
-        shared.with_space(|space| {
-            let held = map.record(unit).units.get() as usize;
-            if units < held {
-                space.shrink(map, unit, held, units);
-            }
-            units <= held || space.grow(map, unit, held, units).is_some()
-        })
+    let fits = |space: &mut Space| {
+        let held = map.record(unit).units.get() as usize;
+        if units < held {
+            space.shrink(map, unit, held, units);
+        }
+        units <= held || space.grow(map, unit, held, units).is_some()
     };
-    // What follows it may be a span that some heap keeps.
-    fits() || (shared.give_any_kept() && fits())
+    let mut kept_follows = false;
+    let fitted = shared.with_space(|space| {
+        let fitted = fits(space);
+        kept_follows = !fitted && space.is_followed(map, unit, tag::KEPT);
+        fitted
+    });
+    if kept_follows {
+        shared.give_all_kept();
+        return shared.with_space(fits);
+    }
+    fitted
 }
 
 /// Moves the first `bytes` of a large block to a new span for `wanted` bytes and frees the old one: by moving pages

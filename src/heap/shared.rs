@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     /// Next in the registry; under its lock.
     pub(crate) next: AtomicUsize,
     pub(crate) pace: Pace,
+    /// Which heaps may keep spans of large blocks.
     pub(crate) keeper: Keeper,
     /// Held while looking for parked memory, so that threads do not look at the same time.
     pub(crate) recovery: Lock,

@@ -28,7 +28,7 @@ impl Slot {
     }
 
     /// Takes a pool's worth of units: free ones, or else those of another slab's pool which its owner has emptied, or else
-    /// fresh ones.
+    /// kept or fresh ones.
     ///
     /// A current pool's frees are not counted, so that nothing tells when it is empty. A program whose sizes change would
     /// keep a pool of each slab that it ever used.

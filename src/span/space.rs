@@ -36,8 +36,8 @@ pub(crate) struct Span {
 /// Protected by one lock of the arena.
 ///
 /// Invariants: `frontier <= committed <= limit`; spans tile `0..frontier`, each first unit's record holding its length;
-/// no two free spans touch; `taken` counts the units of spans that are not free, `large` those of large blocks, `dirty` the
-/// dirty bits.
+/// no two free spans touch; `taken` counts the units of spans that are not free, `large` those of large blocks, kept ones too,
+/// `dirty` the dirty bits.
 pub(crate) struct Space {
     bins: Bins,
     frontier: usize,
@@ -60,7 +60,7 @@ impl Space {
         self.dirty * UNIT
     }
 
-    /// Units that nobody holds.
+    /// Units that nobody holds or keeps.
     pub(crate) fn free_units(&self) -> usize {
         self.limit - self.taken
     }
@@ -169,6 +169,15 @@ impl Space {
         self.large += more;
         map.record(unit).units.set(wanted as u32);
         Some(Span { unit, units: wanted, stale_end })
+    }
+
+    /// Whether what follows a span, or the free span behind it, has that tag.
+    pub(crate) fn is_followed(&self, map: &Map, unit: usize, tag: u64) -> bool {
+        let mut next = unit + map.record(unit).units.get() as usize;
+        if next < self.frontier && tag::starts_free(map.tag(next)) {
+            next += map.record(next).units.get() as usize;
+        }
+        next < self.frontier && map.tag(next) == tag
     }
 
     /// Gives the tail of a large block's span back.
