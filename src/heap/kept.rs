@@ -96,6 +96,7 @@ impl Kept {
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
+        // Relaxed: for walkers, while nobody is inside the arena.
         self.spans.iter().filter(|kept| kept.load(Ordering::Relaxed) != 0).count()
     }
 
