@@ -248,8 +248,7 @@ impl Arena {
     /// What the thread has for a layout, be it a chunk or a span.
     #[inline(always)]
     fn at_hand(&self, shared: &Shared, local: &Local, layout: Layout, ask: Ask) -> Option<usize> {
-        if self.any_class_for(layout, ask).is_some() {
-            let class = self.listed_class_for(layout, ask)?;
+        if let Some(class) = self.listed_class_for(layout, ask) {
             return refill::without_lock(shared, local, class).map(|served| served.chunk);
         }
         let capacity = shared.map().capacity();

@@ -11,9 +11,9 @@ use crate::heap::pace::Look;
 use crate::place::Place;
 
 impl Arena {
-    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, aligned at 64 at most, or by address.
-    /// With [`Exhausted::System`](crate::Exhausted::System) a full arena gives a block of the system of as many bytes, as it
-    /// does for layouts, unless layouts of that size are the system's.
+    /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, aligned at 64 at most, or by
+    /// address. With [`Exhausted::System`](crate::Exhausted::System) a full arena gives a block of the system of as many
+    /// bytes, as it does for layouts, unless layouts of that size are the system's.
     ///
     /// # Errors
     /// As [`Arena::allocate`].

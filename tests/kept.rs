@@ -1,5 +1,5 @@
-//! Promise: the spans of freed large blocks that a thread keeps for its next ones are free memory: they serve any request
-//! of any thread before the arena grows or fails, and no figure counts them.
+//! Promise: the spans of freed large blocks that a thread keeps for its next ones are free memory: they serve any
+//! request of any thread before the arena grows or fails, and no figure counts them.
 
 mod common;
 

@@ -26,9 +26,9 @@ const PART: usize = if cfg!(shuttle) { 16 } else { 256 };
 
 /// See the module. All-zero bytes keep nothing.
 ///
-/// Invariants: only the heap's owner puts spans in; anybody takes them out, by an exchange, and all but the owner with the
-/// space's lock, so that a fork finds each span here or in the space. A kept span has the tag [`tag::KEPT`], and counts as
-/// taken and large in the space.
+/// Invariants: only the heap's owner puts spans in; anybody takes them out, by an exchange, and all but the owner with
+/// the space's lock, so that a fork finds each span here or in the space. A kept span has the tag [`tag::KEPT`], and
+/// counts as taken and large in the space.
 pub(crate) struct Kept {
     /// Each a span's first unit + 1, and in the low half its length; 0: none.
     spans: [AtomicU64; SPANS],
@@ -162,7 +162,7 @@ impl Shared {
         own.and_then(|local| self.take_kept(local, units, align)).or_else(|| {
             let free = |space: &mut Space| space.take_free_large(self.map(), units, align);
             let any = |space: &mut Space| space.take_large(self.map(), units, align, self.filled());
-            self.take_past_kept(own.and_then(slot), free, any)
+            self.take_past_kept(own.and_then(Slot::of), free, any)
         })
     }
 
@@ -197,7 +197,7 @@ impl Shared {
     /// A span of that length that the thread's heap keeps.
     #[inline]
     pub(crate) fn take_kept(&self, local: &Local, units: usize, align: usize) -> Option<Span> {
-        let unit = slot(local)?.kept.take(units, align)?;
+        let unit = Slot::of(local)?.kept.take(units, align)?;
         self.map().set_tag(unit, tag::LARGE);
         // It was in use, to its end perhaps.
         Some(Span { unit, units, stale_end: unit + units })
@@ -221,7 +221,7 @@ impl Shared {
     #[inline]
     fn keep_span(&self, local: &Local, unit: usize) -> bool {
         let units = self.map().record(unit).units.get() as usize;
-        let Some(slot) = slot(local) else { return false };
+        let Some(slot) = Slot::of(local) else { return false };
         if units > LONGEST.min(self.map().units() / PART) || self.is_asked() {
             return false;
         }
@@ -253,11 +253,4 @@ impl Shared {
 
 fn drain_all<'a>(map: &Map, heaps: impl Iterator<Item = &'a Slot>, space: &mut Space) {
     heaps.for_each(|slot| slot.kept.drain(map, space));
-}
-
-/// The thread's heap, of which these are the lists.
-#[inline]
-fn slot(local: &Local) -> Option<&Slot> {
-    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena; of others it is null.
-    unsafe { (local.slot() as *const Slot).as_ref() }
 }

@@ -60,8 +60,8 @@ fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> 
     })
 }
 
-/// Resizes a large block in place to the slab of `wanted` bytes; `false`: it is none, or stays as it is. What the heaps keep
-/// is taken back where a span of theirs is in the way.
+/// Resizes a large block in place to the slab of `wanted` bytes; `false`: it is none, or stays as it is. What the heaps
+/// keep is taken back where a span of theirs is in the way.
 pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
     let map = shared.map();
     let (Some(slab), Some(unit)) = (slab_of(map.capacity(), wanted), map.unit_of(block)) else {
@@ -78,17 +78,12 @@ pub(crate) fn resize(shared: &Shared, block: usize, wanted: usize) -> bool {
         }
         units <= held || space.grow(map, unit, held, units).is_some()
     };
-    let mut kept_follows = false;
-    let fitted = shared.with_space(|space| {
-        let fitted = fits(space);
-        kept_follows = !fitted && space.is_followed(map, unit, tag::KEPT);
-        fitted
-    });
-    if kept_follows {
-        shared.give_all_kept();
-        return shared.with_space(fits);
+    let (fitted, kept_follows) = shared.with_space(|space| (fits(space), space.is_followed(map, unit, tag::KEPT)));
+    if fitted || !kept_follows {
+        return fitted;
     }
-    fitted
+    shared.give_all_kept();
+    shared.with_space(fits)
 }
 
 /// Moves the first `bytes` of a large block to a new span for `wanted` bytes and frees the old one: by moving pages

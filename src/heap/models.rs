@@ -340,7 +340,8 @@ fn figures_and_trim_against_traffic() {
     });
 }
 
-/// Two threads keep the spans of large blocks that they free, their own and each other's, while a third needs all there is.
+/// Two threads keep the spans of large blocks that they free, their own and each other's, while a third needs all there
+/// is.
 #[test]
 fn kept_spans_against_need() {
     explore("kept", 1000, |world| {

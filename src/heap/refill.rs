@@ -54,8 +54,7 @@ pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Opti
     if chunks.list.get() != chunk::END || shared.is_asked() {
         return None;
     }
-    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
-    let slot = unsafe { (local.slot() as *const Slot).as_ref() }?;
+    let slot = Slot::of(local)?;
     let slab = slot.slab(class);
     if local.may_borrow(class) {
         return borrow_one(local, slab, class);

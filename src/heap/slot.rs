@@ -56,6 +56,13 @@ pub(crate) struct Slot {
 pub(crate) const SLOT: usize = size_of::<Slot>().next_multiple_of(RECORD);
 
 impl Slot {
+    /// The heap of the thread whose lists these are; `None`: it has none.
+    #[inline]
+    pub(crate) fn of(local: &Local) -> Option<&Slot> {
+        // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena; of others it is null.
+        unsafe { (local.slot() as *const Slot).as_ref() }
+    }
+
     pub(crate) fn number(&self) -> u32 {
         self.number.get()
     }

@@ -122,10 +122,7 @@ pub(crate) fn owns(shared: &Shared, slot: &Slot) -> bool {
 /// Takes a heap from its owner, who is the caller or gone: lists back to their pools, batches posted, empty pools back
 /// to the arena.
 pub(crate) fn depart(shared: &Shared, local: &Local) {
-    // SAFETY: an attached `Local` names its slot, which lives as long as the arena.
-    let Some(slot) = (unsafe { (local.slot() as *const Slot).as_ref() }) else {
-        return;
-    };
+    let Some(slot) = Slot::of(local) else { return };
     {
         let _held = slot.lock.lock();
         for class in crate::class::Class::all() {

@@ -36,8 +36,8 @@ pub(crate) struct Span {
 /// Protected by one lock of the arena.
 ///
 /// Invariants: `frontier <= committed <= limit`; spans tile `0..frontier`, each first unit's record holding its length;
-/// no two free spans touch; `taken` counts the units of spans that are not free, `large` those of large blocks, kept ones too,
-/// `dirty` the dirty bits.
+/// no two free spans touch; `taken` counts the units of spans that are not free, `large` those of large blocks, kept ones
+/// too, `dirty` the dirty bits.
 pub(crate) struct Space {
     bins: Bins,
     frontier: usize,
