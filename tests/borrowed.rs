@@ -23,7 +23,7 @@ fn a_few_are_handed_out_and_the_pool_stays_current() {
     let theirs = blocks(&arena, SIZE, 2);
     let places = addresses(&theirs);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             // An OS page's worth: the list is used up, the pool is not.
             let mut own = blocks(&arena, SIZE, 4 * KIB / SIZE);
             theirs.into_iter().for_each(|block| block.free(&arena));
@@ -37,6 +37,8 @@ fn a_few_are_handed_out_and_the_pool_stays_current() {
             assert_eq!(next[0].ptr(), at, "a chunk of the current pool goes to the thread's list");
             [own, lent, next].into_iter().flatten().for_each(|block| block.free(&arena));
         });
+        // The scope itself does not wait for the exit hooks.
+        thread.join().expect("no panic");
     });
     assert_eq!(arena.info().allocated, 0);
     common::verify(&arena);
@@ -50,7 +52,7 @@ fn small_ones_are_handed_out_large_ones_go_home() {
         let places: HashSet<usize> = addresses(&theirs).into_iter().collect();
         let (freed, looked) = (Barrier::new(2), Barrier::new(2));
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let thread = scope.spawn(|| {
                 theirs.into_iter().for_each(|block| block.free(&arena));
                 let own = blocks(&arena, size, 200);
                 let again = addresses(&own).iter().any(|at| places.contains(at));
@@ -66,6 +68,7 @@ fn small_ones_are_handed_out_large_ones_go_home() {
             looked.wait();
             assert!(lent || home >= 100, "slab {size}: {home} of 200 came home");
             again.into_iter().for_each(|block| block.free(&arena));
+            thread.join().expect("no panic");
         });
         assert_eq!(arena.info().allocated, 0);
         common::verify(&arena);

@@ -105,12 +105,14 @@ fn alignments_hold_and_cost_nothing() {
             }
             let others = blocks.split_off(20);
             std::thread::scope(|scope| {
-                scope.spawn(|| {
+                let freer = scope.spawn(|| {
                     for Block(block) in others {
                         // SAFETY: allocated above, with this layout.
                         unsafe { arena.deallocate(block, layout) };
                     }
                 });
+                // The scope itself does not wait for the exit hooks.
+                freer.join().expect("no panic");
             });
             for (number, Block(block)) in blocks.into_iter().enumerate() {
                 // SAFETY: as above.
@@ -158,13 +160,14 @@ fn resized_blocks_keep_alignment_and_contents() {
         let blocks: Vec<_> =
             (0..100).map(|_| Block(NonNull::new(unsafe { arena.alloc(aligned) }).expect("memory"))).collect();
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let freer = scope.spawn(|| {
                 for Block(block) in blocks {
                     assert!(block.as_ptr().addr().is_multiple_of(PAGE));
                     // SAFETY: as above.
                     unsafe { arena.dealloc(block.as_ptr(), aligned) };
                 }
             });
+            freer.join().expect("no panic");
         });
         for (blocks, layout) in kept {
             // SAFETY: as above.

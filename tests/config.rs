@@ -299,7 +299,7 @@ fn parked_memory_serves_before_a_refusal() {
         let (tells, told) = mpsc::channel();
         let (asks, asked) = mpsc::channel::<()>();
         let arena = &arena;
-        scope.spawn(move || {
+        let thread = scope.spawn(move || {
             let large = Block::new(arena, layout(32 * KIB, 8), 1).expect("memory");
             tells.send(()).expect("the test waits");
             asked.recv().expect("the test asks");
@@ -322,6 +322,8 @@ fn parked_memory_serves_before_a_refusal() {
         }
         blocks.into_iter().for_each(|block| block.free(arena));
         drop(asks);
+        // The scope itself does not wait for the exit hooks.
+        thread.join().expect("no panic");
     });
     assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
 }

@@ -31,7 +31,7 @@ fn handlers_registered_before_and_after_the_arenas() {
         register();
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let busy = scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let blocks: Vec<Block> =
                         (0..100).map(|seed| Block::new(&ARENA, layout(100, 8), seed).expect("memory")).collect();
@@ -47,6 +47,8 @@ fn handlers_registered_before_and_after_the_arenas() {
                 });
             }
             stop.store(true, Ordering::Relaxed);
+            // The scope itself does not wait for the exit hooks.
+            busy.join().expect("no panic");
         });
         assert_eq!(RUNS.load(Ordering::Relaxed), 20 * 4);
         block.free(&ARENA);

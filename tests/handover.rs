@@ -62,7 +62,7 @@ fn what_a_sleeper_freed_serves_others() {
             let (tells, told) = mpsc::channel();
             let (ends, end) = mpsc::channel::<()>();
             let arena = &arena;
-            scope.spawn(move || {
+            let other = scope.spawn(move || {
                 let (kept, freed) = parted(fill(arena, size));
                 let count = freed.len();
                 free(arena, size, freed);
@@ -76,6 +76,8 @@ fn what_a_sleeper_freed_serves_others() {
             assert_eq!(mine.len(), count, "chunks of {size}");
             ends.send(()).unwrap();
             free(arena, size, mine);
+            // The scope itself does not wait for the exit hooks.
+            other.join().expect("no panic");
         });
         assert_eq!(arena.info().allocated, 0);
         verify(&arena);
@@ -91,7 +93,7 @@ fn what_a_runner_freed_serves_others() {
         let runs = AtomicBool::new(true);
         std::thread::scope(|scope| {
             let (arena, runs) = (&arena, &runs);
-            scope.spawn(move || {
+            let other = scope.spawn(move || {
                 // Of its own, so that it never looks for memory: in a system call it might be taken for asleep.
                 let small = take(arena, 32, 20_000);
                 let (held, spare): (Vec<_>, Vec<_>) = small.into_iter().enumerate().partition(|(at, _)| at % 2 == 0);
@@ -114,6 +116,7 @@ fn what_a_runner_freed_serves_others() {
             runs.store(false, Ordering::Relaxed);
             assert!(mine.len() >= count / 2, "{} of {count} chunks of {size}", mine.len());
             free(arena, size, mine);
+            other.join().expect("no panic");
         });
         assert_eq!(arena.info().allocated, 0);
         verify(&arena);
@@ -129,7 +132,7 @@ fn few_of_anothers_chunks_serve_who_freed_them() {
                 let (tells, told) = mpsc::channel();
                 let (ends, end) = mpsc::channel::<()>();
                 let arena = &arena;
-                scope.spawn(move || {
+                let other = scope.spawn(move || {
                     tells.send(fill(arena, size)).unwrap();
                     end.recv().unwrap();
                 });
@@ -140,6 +143,7 @@ fn few_of_anothers_chunks_serve_who_freed_them() {
                 assert_eq!(mine.len(), count, "chunks of {size}");
                 ends.send(()).unwrap();
                 free(arena, size, kept.into_iter().chain(mine));
+                other.join().expect("no panic");
             });
             assert_eq!(arena.info().allocated, 0);
         }

@@ -360,7 +360,7 @@ fn what_a_thief_put_aside_is_counted_and_found() {
         let (sends, freed) = channel::<Vec<Block>>();
         let (tells, done) = channel();
         let arena = &arena;
-        scope.spawn(move || {
+        let thread = scope.spawn(move || {
             let mut rng = Rng::new(5);
             for blocks in freed {
                 for block in blocks {
@@ -389,6 +389,9 @@ fn what_a_thief_put_aside_is_counted_and_found() {
             });
             assert!(found, "in round {round}: {}", arena.info());
         }
+        drop(sends);
+        // The scope itself does not wait for the exit hooks.
+        thread.join().expect("no panic");
     });
     assert_eq!(arena.info().allocated, 0);
 }

@@ -285,13 +285,13 @@ fn figures_of_working_threads_are_safe_to_ask_for() {
     std::thread::scope(|scope| {
         let (sender, second) = sync_channel(4);
         let (passes_on, third) = sync_channel(4);
-        scope.spawn(|| {
+        let first = scope.spawn(|| {
             let sender = sender;
             while !stop.load(Ordering::Relaxed) {
                 sender.send(take(100)).expect("somebody frees them");
             }
         });
-        scope.spawn(|| {
+        let second = scope.spawn(|| {
             let passes_on = passes_on;
             for blocks in second {
                 give(blocks);
@@ -303,11 +303,13 @@ fn figures_of_working_threads_are_safe_to_ask_for() {
                 passes_on.send(mine.into_iter().map(|block| Block::adopt(block, layout(64, 8), 0)).collect()).unwrap();
             }
         });
-        scope.spawn(|| third.into_iter().for_each(give));
+        let third = scope.spawn(|| third.into_iter().for_each(give));
         for _ in 0..common::scaled(20_000) {
             std::hint::black_box(arena.info());
         }
         stop.store(true, Ordering::Relaxed);
+        // The scope itself does not wait for the exit hooks.
+        [first, second, third].map(|thread| thread.join().expect("no panic"));
     });
     assert_eq!(arena.info().allocated, 8);
     common::verify(&arena);

@@ -29,7 +29,7 @@ fn beside_a_keeper(arena: &Arena, sizes: &[usize], work: impl FnOnce()) {
     let (freed, has_freed) = mpsc::channel();
     let (done, is_done) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
-        scope.spawn(move || {
+        let keeper = scope.spawn(move || {
             // The small one gives the thread a heap.
             let blocks: Vec<Block> = sizes.iter().chain(&[8]).map(|&size| block(arena, size)).collect();
             blocks.into_iter().for_each(|block| block.free(arena));
@@ -39,6 +39,8 @@ fn beside_a_keeper(arena: &Arena, sizes: &[usize], work: impl FnOnce()) {
         has_freed.recv().expect("a sender");
         work();
         drop(done);
+        // The scope itself does not wait for the exit hooks.
+        keeper.join().expect("no panic");
     });
 }
 
