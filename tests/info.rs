@@ -309,7 +309,7 @@ fn figures_of_working_threads_are_safe_to_ask_for() {
         }
         stop.store(true, Ordering::Relaxed);
         // The scope itself does not wait for the exit hooks.
-        [first, second, third].map(|thread| thread.join().expect("no panic"));
+        [first, second, third].into_iter().for_each(|thread| thread.join().expect("no panic"));
     });
     assert_eq!(arena.info().allocated, 8);
     common::verify(&arena);
