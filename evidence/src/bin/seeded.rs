@@ -144,7 +144,9 @@ impl Copy {
                 .arg("--lib")
                 .env("CARGO_TARGET_DIR", self.target.join("shuttle"))
                 .env("RUSTFLAGS", "--cfg shuttle -A dead_code -A unused")
-                .env("SHUTTLE_SILENCE_WARNINGS", "1"),
+                .env("SHUTTLE_SILENCE_WARNINGS", "1")
+                // As in `.ci/models`: shuttle's threads share the process's registry of arenas.
+                .env("RUST_TEST_THREADS", "1"),
             _ => command.args(["--test", file]),
         };
         command
