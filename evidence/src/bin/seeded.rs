@@ -18,7 +18,7 @@ const TEST_LIMIT: Duration = Duration::from_secs(40);
 /// What a bug that may show as a hang is given.
 const HANG_LIMIT: Duration = Duration::from_secs(20);
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
-const TURNS: usize = 10;
+const TURNS: usize = 20;
 
 /// A test: `lib <name>`, `models <name>` (loom's, of the library), `schedules <name>` (shuttle's), or
 /// `<file of tests/> <name>`.
