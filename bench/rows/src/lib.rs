@@ -24,6 +24,7 @@ pub mod rng;
 mod sharing;
 mod sizes;
 mod snapshots;
+mod swap;
 mod threads;
 mod trees;
 mod vectors;
@@ -57,12 +58,13 @@ impl Row {
 
 /// Every row, in the order of the table.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    const GROUPS: [&[Row]; 21] = [
+    const GROUPS: [&[Row]; 22] = [
         pairs::ROWS,
         live::ROWS,
         batches::ROWS,
         larson::ROWS,
         remote::ROWS,
+        swap::ROWS,
         channel::ROWS,
         queue::ROWS,
         versions::ROWS,
