@@ -134,15 +134,15 @@ const OUTBOX: [u8; CLASSES] = {
 };
 
 /// [`Class::borrows_at`] by class. Where several chunks share a cache line, so many must be there that the lines are mostly
-/// the thread's own. From 512 bytes on it never allocates from them: what it would have to fetch from the other thread's
-/// cache is more than the way home costs.
+/// the thread's own; of larger ones so many that they are worth displacing its current pool. From 512 bytes on it never
+/// allocates from them: what it would have to fetch from the other thread's cache is more than the way home costs.
 const BORROWS_AT: [i16; CLASSES] = {
     let mut table = [-1; CLASSES];
     let mut class = 0;
     while class < CLASSES {
         match SIZES[class] {
             0..256 => table[class] = OUTBOX[class] as i16 - 32,
-            256..512 => table[class] = OUTBOX[class] as i16 - 1,
+            256..512 => table[class] = OUTBOX[class] as i16 - 8,
             _ => {}
         }
         class += 1;

@@ -17,25 +17,26 @@ fn addresses(blocks: &[Block]) -> Vec<usize> {
 }
 
 #[test]
-fn a_few_are_handed_out_and_the_pool_stays_current() {
+fn a_few_stay_gathered_and_many_become_the_list() {
     const SIZE: usize = 256;
+    const ENOUGH: usize = 8;
+    const CARVED: usize = 4 * KIB / SIZE;
     let arena = bounded(16 * MIB);
-    let theirs = blocks(&arena, SIZE, 2);
-    let places = addresses(&theirs);
+    let mut theirs = blocks(&arena, SIZE, ENOUGH);
+    let places: HashSet<usize> = addresses(&theirs).into_iter().collect();
+    let of_theirs = |own: &[Block]| addresses(own).iter().filter(|at| places.contains(at)).count();
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             // An OS page's worth: the list is used up, the pool is not.
-            let mut own = blocks(&arena, SIZE, 4 * KIB / SIZE);
+            let mut own = blocks(&arena, SIZE, CARVED);
+            let last = theirs.pop().expect("eight");
             theirs.into_iter().for_each(|block| block.free(&arena));
-            let lent = blocks(&arena, SIZE, 1);
-            assert!(places.contains(&addresses(&lent)[0]));
-            let warm = own.pop().expect("it has some");
-            let at = warm.ptr();
-            warm.free(&arena);
-            // Had the two become the list, the pool would have it, and the other of them would be the next.
-            let next = blocks(&arena, SIZE, 1);
-            assert_eq!(next[0].ptr(), at, "a chunk of the current pool goes to the thread's list");
-            [own, lent, next].into_iter().flatten().for_each(|block| block.free(&arena));
+            own.extend(blocks(&arena, SIZE, CARVED));
+            assert_eq!(of_theirs(&own), 0, "a few are not worth displacing the current pool");
+            last.free(&arena);
+            own.extend(blocks(&arena, SIZE, ENOUGH));
+            assert_eq!(of_theirs(&own), ENOUGH);
+            own.into_iter().for_each(|block| block.free(&arena));
         });
         // The scope itself does not wait for the exit hooks.
         thread.join().expect("no panic");

@@ -1,69 +1,9 @@
 //! The head of a list that its owner pops and pushes with plain loads and stores, and that another thread may take
 //! from an idle owner. The protocol is told in `steal`.
 
-use core::cell::Cell;
-
-use crate::slab::mark::{END, FLOOR, GONE, OWED, OWED_AGAIN};
+use super::note::Note;
+use crate::slab::mark::{END, FLOOR, GONE};
 use crate::sync::{AtomicUsize, Ordering};
-
-/// In a [`Note`]: a head is noted. Heads are multiples of 8.
-const PENDING: usize = 1;
-/// In a [`Note`]: the mark is [`OWED_AGAIN`], not [`OWED`].
-const AGAIN: usize = 4;
-
-/// What a thief has taken of a list and may have to give back, and which mark it has left, or the next one will leave: one in
-/// which the list itself cannot end. Under the heap's lock. All-zero bytes: nothing.
-#[repr(transparent)]
-pub(crate) struct Note(Cell<usize>);
-
-impl Note {
-    #[cfg(all(test, loom))]
-    const fn new() -> Note {
-        Note(Cell::new(0))
-    }
-
-    /// The head that was taken.
-    pub(crate) fn pending(&self) -> Option<usize> {
-        let word = self.0.get();
-        (word & PENDING != 0).then_some(word & !(PENDING | AGAIN))
-    }
-
-    fn mark(&self) -> usize {
-        if self.0.get() & AGAIN == 0 { OWED } else { OWED_AGAIN }
-    }
-
-    fn enter(&self, first: usize) {
-        self.0.set(first | PENDING | self.0.get() & AGAIN);
-    }
-
-    /// Nothing is pending. Where the list may still end in the mark, the next one is the other.
-    fn strike(&self, stale: bool) {
-        self.0.set(self.0.get() & AGAIN ^ if stale { AGAIN } else { 0 });
-    }
-
-    /// The list becomes that of `other`, which may end in an old mark. Nothing is pending in either.
-    pub(crate) fn follow(&self, other: &Note) {
-        self.0.set(other.0.get() & AGAIN);
-    }
-
-    /// The list is another one.
-    pub(crate) fn clear(&self) {
-        self.0.set(0);
-    }
-
-    /// What is missing from the list, if that ends in `end`.
-    pub(crate) fn missing(&self, end: usize) -> Option<usize> {
-        self.pending().filter(|_| end == self.mark())
-    }
-
-    /// By a thief: the list ends in `end`, and no operation of the owner's is under way. What is missing from it is the
-    /// caller's, and nothing is pending.
-    pub(crate) fn resolve(&self, end: usize) -> Option<usize> {
-        let missing = self.missing(end);
-        self.strike(end == self.mark());
-        missing
-    }
-}
 
 /// First chunk of a list; a value below [`FLOOR`] if there is none.
 #[repr(transparent)]
@@ -73,6 +13,11 @@ impl Head {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Head {
         Head(AtomicUsize::new(END))
+    }
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn holding(first: usize) -> Head {
+        Head(AtomicUsize::new(first))
     }
 
     #[inline(always)]
@@ -85,11 +30,29 @@ impl Head {
     #[inline(always)]
     pub(crate) fn set(&self, head: usize) {
         // Relaxed: as in `get`.
+        self.store(head, Ordering::Relaxed);
+    }
+
+    /// By the owner: as [`Head::set`], for whoever reads it by [`Head::published`].
+    #[inline(always)]
+    pub(crate) fn publish(&self, head: usize) {
+        // Release: publishes what is stored beside the head.
+        self.store(head, Ordering::Release);
+    }
+
+    #[inline(always)]
+    fn store(&self, head: usize, order: Ordering) {
         #[cfg(not(loom))]
-        self.0.store(head, Ordering::Relaxed);
+        self.0.store(head, order);
         // loom orders a plain store before exchanges that it overwrote; no machine does, for a word has one history.
         #[cfg(loom)]
-        self.0.swap(head, Ordering::Relaxed);
+        self.0.swap(head, order);
+    }
+
+    /// By a thief: the head, and with it what its owner stored beside it.
+    pub(crate) fn published(&self) -> usize {
+        // Acquire: see `publish`.
+        self.0.load(Ordering::Acquire)
     }
 
     /// By the owner: takes the whole list.
@@ -99,9 +62,9 @@ impl Head {
         head
     }
 
-    /// By a thief: swaps the head for the mark and notes what it was, be it the usual end. Nothing is pending.
-    pub(crate) fn mark(&self, note: &Note) -> bool {
-        let first = self.get();
+    /// By a thief: swaps the head, if it still is `first`, for the mark and notes what it was, be it the usual end. Nothing
+    /// is pending.
+    pub(crate) fn mark(&self, first: usize, note: &Note) -> bool {
         if (first < FLOOR && first != END) || !self.swap(first, note.mark()) {
             return false;
         }
@@ -268,7 +231,7 @@ mod models {
     fn steal(name: &str, listed: bool, twice: bool, work: fn(&Thread, &mut [u32; CHUNKS])) {
         explored(name, move || {
             let thread = Arc::new(Thread {
-                head: Head(AtomicUsize::new(if listed { FLOOR } else { END })),
+                head: Head::holding(if listed { FLOOR } else { END }),
                 links: [chunk(1), END, END].map(AtomicUsize::new),
                 plain: [(); CHUNKS].map(|()| UnsafeCell::new(0)),
                 asleep: AtomicBool::new(false),
@@ -290,7 +253,7 @@ mod models {
             let (stolen, beside) = {
                 let _held = thread.lock.lock();
                 let asleep = || thread.asleep.fetch_or(false, Ordering::AcqRel);
-                let marked = thread.head.mark(&thread.owed);
+                let marked = thread.head.mark(thread.head.get(), &thread.owed);
                 let stolen = if marked { thread.head.confirm(&thread.owed, asleep(), |_| true) } else { None };
                 (stolen, stolen.and_then(|_| thread.take_beside()))
             };
@@ -305,7 +268,7 @@ mod models {
                     }
                     thread.count(thread.owed.resolve(end).unwrap_or(END), seen);
                 }
-                if thread.head.mark(&thread.owed)
+                if thread.head.mark(thread.head.get(), &thread.owed)
                     && let Some(first) = thread.head.confirm(&thread.owed, asleep(), |_| true)
                 {
                     thread.count(first, seen);

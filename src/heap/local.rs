@@ -7,16 +7,17 @@
 
 use core::cell::Cell;
 
+use super::gathered::{Gathered, Links};
 use super::habit::Habit;
 use super::head::Head;
 use crate::class::{CLASSES, Class, UNIT_SHIFT};
-use crate::slab::chunk::{self, FLOOR};
+use crate::slab::chunk;
 use crate::slab::pool::Pool;
 use crate::span::map::Map;
 use crate::span::tag::{self, OwnerTag};
 use crate::sync::{AtomicU64, CellUsize, Ordering};
 
-/// One slab's lists, on half a cache line.
+/// One slab's list, on half a cache line.
 #[repr(C, align(32))]
 pub(crate) struct Chunks {
     /// Chunks to allocate: of the current pool; without one, borrowed from other heaps.
@@ -25,13 +26,11 @@ pub(crate) struct Chunks {
     last: CellUsize,
     /// Bytes of the current pool. The owner's alone, and so a compare reads it from memory.
     bytes: Cell<usize>,
-    /// Chunks of other heaps that this thread freed.
-    pub(crate) outbox: Head,
 }
 
 impl Chunks {
     const fn new() -> Chunks {
-        Chunks { list: Head::new(), last: CellUsize::new(0), bytes: Cell::new(0), outbox: Head::new() }
+        Chunks { list: Head::new(), last: CellUsize::new(0), bytes: Cell::new(0) }
     }
 
     /// Pops a chunk if the list's head is at least `floor`.
@@ -69,6 +68,22 @@ impl Chunks {
     }
 }
 
+/// Links in the chunks themselves.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory;
+
+impl Links for Memory {
+    #[inline(always)]
+    fn next(self, chunk: usize) -> usize {
+        chunk::next(chunk)
+    }
+
+    #[inline(always)]
+    fn link(self, chunk: usize, next: usize) {
+        chunk::link(chunk, next);
+    }
+}
+
 /// What became of a chunk that is not of the current pool.
 pub(crate) enum Beside {
     /// It is free.
@@ -89,9 +104,6 @@ pub(crate) enum Beside {
 #[repr(C)]
 pub(crate) struct Local {
     chunks: [Chunks; CLASSES],
-    /// By slab: how many more chunks the outbox takes until they are sent home, about. The owner's, or whoever's that clears
-    /// the lists.
-    room: [Cell<u8>; CLASSES],
     /// Last byte of the arena. [`NOWHERE`] once it is dropped, by whoever does that.
     last: CellUsize,
     /// Units of the arena; 0: there was never a heap.
@@ -103,6 +115,8 @@ pub(crate) struct Local {
     habit: Habit,
     /// Address of the thread's [`Slot`](super::slot::Slot); 0: none.
     slot: CellUsize,
+    /// Other heaps' chunks that the thread freed.
+    gathered: [Gathered; CLASSES],
 }
 
 /// Further from every address than an arena is long.
@@ -112,13 +126,13 @@ impl Local {
     pub(crate) const fn new() -> Local {
         Local {
             chunks: [const { Chunks::new() }; CLASSES],
-            room: [const { Cell::new(0) }; CLASSES],
             last: CellUsize::new(0),
             units: Cell::new(0),
             tags: Cell::new(core::ptr::null()),
             tag: Cell::new(0),
             habit: Habit::new(),
             slot: CellUsize::new(0),
+            gathered: [const { Gathered::new() }; CLASSES],
         }
     }
 
@@ -130,8 +144,9 @@ impl Local {
     }
 
     #[inline(always)]
-    fn room(&self, class: Class) -> &Cell<u8> {
-        &self.room[class.index()]
+    pub(crate) fn gathered(&self, class: Class) -> &Gathered {
+        // SAFETY: as in `chunks`.
+        unsafe { &*self.gathered.as_ptr().byte_add(class.offset()) }
     }
 
     #[inline(always)]
@@ -153,7 +168,7 @@ impl Local {
         self.tags.set(map.tags());
         self.tag.set(tag.bits());
         self.watch(map, false);
-        Class::all().for_each(|class| self.room(class).set(class.outbox()));
+        Class::all().for_each(|class| self.gathered(class).room.set(class.outbox()));
         self.habit.begin();
         self.slot.set(slot);
     }
@@ -172,49 +187,38 @@ impl Local {
     /// Adds a chunk of another heap; whether these are enough to be sent home.
     #[inline(always)]
     pub(crate) fn gather(&self, class: Class, freed: usize) -> bool {
-        let chunks = self.chunks(class);
-        chunk::link(freed, chunks.outbox.get());
-        chunks.outbox.set(freed);
-        let room = self.room(class);
+        chunk::prefetch_to_write(freed);
+        self.gathered(class).push(Memory, freed);
+        let room = &self.gathered(class).room;
         room.set(room.get().wrapping_sub(1));
         room.get() == 0
     }
 
     /// Takes one of the other heaps' chunks.
     pub(crate) fn pop_outbox(&self, class: Class) -> Option<usize> {
-        let chunks = self.chunks(class);
-        let head = chunks.outbox.get();
-        if head < FLOOR {
-            return None;
-        }
-        chunks.outbox.set(chunk::next(head));
-        let room = self.room(class);
+        let found = self.gathered(class).pop(Memory)?;
+        let room = &self.gathered(class).room;
         room.set((room.get() + 1).min(class.outbox()));
-        Some(head)
-    }
-
-    /// How many chunks of other heaps are gathered, about: a recovering thread may have sent them home, or they hurry.
-    pub(crate) fn gathered(&self, class: Class) -> u32 {
-        (class.outbox() - self.room(class).get()).into()
+        Some(found)
     }
 
     /// Whether there are enough chunks of other heaps to allocate from them.
     #[inline(always)]
     pub(crate) fn may_borrow(&self, class: Class) -> bool {
-        i16::from(self.room(class).get()) <= class.borrows_at()
+        i16::from(self.gathered(class).room.get()) <= class.borrows_at()
     }
 
     /// Says that the next chunk of another heap goes home at once, or no more; without effect while some are gathered.
     pub(crate) fn hurry(&self, class: Class, hurries: bool) {
-        if self.chunks(class).outbox.get() < FLOOR {
-            self.room(class).set(if hurries { 1 } else { class.outbox() });
+        if self.gathered(class).is_empty() {
+            self.gathered(class).room.set(if hurries { 1 } else { class.outbox() });
         }
     }
 
     /// Takes the other heaps' chunks.
     pub(crate) fn take_outbox(&self, class: Class) -> usize {
-        self.room(class).set(class.outbox());
-        self.chunks(class).outbox.take()
+        self.gathered(class).room.set(class.outbox());
+        self.gathered(class).take(Memory)
     }
 
     /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap or is watched.
@@ -270,7 +274,8 @@ impl Local {
             let chunks = self.chunks(class);
             chunks.no_pool();
             chunks.list.set(chunk::END);
-            self.take_outbox(class);
+            self.gathered(class).forget();
+            self.gathered(class).room.set(class.outbox());
         }
     }
 }
@@ -287,4 +292,4 @@ pub(crate) fn pool_at<'a>(record: usize) -> &'a Pool {
     unsafe { &*(record as *const Pool) }
 }
 
-const _: () = assert!(size_of::<Chunks>() == Class::STEP);
+const _: () = assert!(size_of::<Chunks>() == Class::STEP && size_of::<Gathered>() == Class::STEP);

@@ -4,6 +4,8 @@
 //! |--------------|-------------------------------------------------------------------------|
 //! | [`local`]    | what a thread touches on every operation: its lists                     |
 //! | [`head`]     | the head of such a list, and how another thread may take it             |
+//! | `note`       | what a thief of a list may have to give back                            |
+//! | `gathered`   | a list of other heaps' chunks, linked late                              |
 //! | [`habit`]    | whether frees into current pools go to the thread's lists               |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
 //! | `stock`      | what a heap has of one slab                                             |
@@ -29,6 +31,7 @@
 //! that of the slots is held, a heap's is only tried. Called by the entries;
 //! calls `slab`, `span`, `os`.
 
+mod gathered;
 #[cfg(not(loom))]
 pub(crate) mod habit;
 #[cfg(not(loom))]
@@ -41,6 +44,7 @@ mod kept;
 pub(crate) mod large;
 #[cfg(not(loom))]
 pub(crate) mod local;
+mod note;
 #[cfg(not(loom))]
 pub(crate) mod outbox;
 #[cfg(not(loom))]

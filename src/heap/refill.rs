@@ -22,8 +22,6 @@ use crate::slab::pool::{Pool, Standing};
 const CARVE: usize = 4 << 10;
 /// The step doubles with every so many pools of the slab, twice at most.
 const CARVE_GROWS: u32 = 4;
-/// So many chunks of other heaps become the thread's list at once.
-const LISTED: u32 = 8;
 /// Attempts at recovery before a request fails.
 const ATTEMPTS: usize = 3;
 
@@ -40,8 +38,8 @@ impl Served {
     }
 }
 
-/// A chunk that takes no lock: the first of the thread's list; or one of a few of other heaps' that the thread freed; or what
-/// its current pool can still give. `None`: there is none of these, or the list must be looked after first.
+/// A chunk that takes no lock: the first of the thread's list, or what its current pool can still give. `None`: there is
+/// neither, or the thread is to allocate from what it freed of other heaps', or the list must be looked after first.
 ///
 /// Without the heap's lock: only the owner touches its current pool, unless a recovering thread took the list, which
 /// then ends in another mark.
@@ -51,14 +49,11 @@ pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Opti
     if let Some(chunk) = chunks.pop(chunk::FLOOR) {
         return Some(Served::used(chunk));
     }
-    if chunks.list.get() != chunk::END || shared.is_asked() {
+    if chunks.list.get() != chunk::END || shared.is_asked() || local.may_borrow(class) {
         return None;
     }
     let slot = Slot::of(local)?;
     let slab = slot.slab(class);
-    if local.may_borrow(class) {
-        return borrow_one(local, slab, class);
-    }
     let unit = slab.current()?;
     let pool = Pool::at(shared.map(), unit);
     // What most refills come to.
@@ -67,14 +62,6 @@ pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Opti
         return chunks.pop(chunk::FLOOR).map(Served::used);
     }
     from_current(shared, local, slab, chunks, unit)
-}
-
-/// Few are handed out one by one: as the thread's list they would displace its current pool for nothing.
-#[cold]
-#[inline(never)]
-fn borrow_one(local: &Local, slab: &Slab, class: Class) -> Option<Served> {
-    let one = local.gathered(class) < LISTED && slab.borrows_one();
-    if one { local.pop_outbox(class).map(Served::used) } else { None }
 }
 
 /// A chunk of the class when the current pool has none. `None`: out of memory.
@@ -149,7 +136,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
         return Some(Served::used(chunk));
     }
     let slab = slot.slab(class);
-    if local.may_borrow(class) && chunks.outbox.get() >= chunk::FLOOR {
+    if local.may_borrow(class) && !local.gathered(class).is_empty() {
         let head = local.take_outbox(class);
         if slab.borrows() {
             if let Some(unit) = slab.current() {

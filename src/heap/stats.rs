@@ -55,10 +55,10 @@ fn count(shared: &Shared, class: Class, usage: &mut Usage) -> isize {
             // Other heaps' chunks that are free: gathered, or borrowed.
             let chunks = local.chunks(class);
             let borrowed = if current.is_none() { chunks.list.get() } else { chunk::END };
-            for head in [chunks.outbox.get(), borrowed] {
-                foreign += steal::count_foreign(shared, head).map_or(0, |listed| listed.count as usize);
+            for listed in [steal::count_gathered(shared, local, class), steal::count_foreign(shared, borrowed)] {
+                foreign += listed.map_or(0, |listed| listed.count as usize);
             }
-            foreign += slot.owed(class).missing(shared, chunks);
+            foreign += slot.owed(class).missing(shared, local, class);
         }
     }
     live as isize - foreign as isize

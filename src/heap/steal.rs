@@ -19,8 +19,8 @@
 //! Thereafter the list may end in `OWED` although nothing is owed. The next mark is another one then, `OWED_AGAIN`, and so by
 //! turns: what ends in a mark of old is not mistaken.
 
-use super::head::{Head, Note};
-use super::local::{Chunks, Local};
+use super::local::{Chunks, Local, Memory};
+use super::note::Note;
 use super::outbox::send_home;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -51,17 +51,14 @@ impl Owed {
     }
 
     /// Chunks that are missing from a slab's lists until the owner settles. The heap is locked.
-    pub(crate) fn missing(&self, shared: &Shared, chunks: &Chunks) -> usize {
-        let count = |head: &Head, note: &Note| {
-            let listed = count_foreign(shared, head.get())?;
-            let missing = count_foreign(shared, note.missing(listed.end)?)?;
+    pub(crate) fn missing(&self, shared: &Shared, local: &Local, class: Class) -> usize {
+        let count = |listed: Option<Listed>, note: &Note| {
+            let missing = count_foreign(shared, note.missing(listed?.end)?)?;
             Some(missing.count as usize)
         };
-        [(&chunks.list, &self.list), (&chunks.outbox, &self.outbox)]
-            .map(|(head, owed)| count(head, owed))
-            .into_iter()
-            .flatten()
-            .sum()
+        let list = count_foreign(shared, local.chunks(class).list.get());
+        let outbox = count_gathered(shared, local, class);
+        [count(list, &self.list), count(outbox, &self.outbox)].into_iter().flatten().sum()
     }
 }
 
@@ -76,11 +73,11 @@ fn resolve(shared: &Shared, slot: &Slot, local: &Local) {
         return;
     }
     let mut ends = [[None; 2]; CLASSES];
-    let end = |head: &Head| count_foreign(shared, head.get()).map(|listed| listed.end);
     let asleep = os::asleep_throughout(slot.owner.thread(), || {
         for class in Class::all().filter(|&class| noted(class)) {
-            let chunks = local.chunks(class);
-            ends[class.index()] = [end(&chunks.list), end(&chunks.outbox)];
+            let list = count_foreign(shared, local.chunks(class).list.get());
+            let outbox = count_gathered(shared, local, class);
+            ends[class.index()] = [list, outbox].map(|listed| listed.map(|listed| listed.end));
         }
     });
     if asleep.is_none() {
@@ -102,26 +99,21 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
     resolve(shared, slot, local);
     let mut marked = false;
     for class in Class::all() {
-        let (chunks, owed) = (local.chunks(class), slot.owed(class));
-        for (head, owed, worth) in [
-            (&chunks.list, &owed.list, worth_taking(shared, slot, class, chunks.list.get())),
-            (&chunks.outbox, &owed.outbox, foreign(shared, chunks.outbox.get())),
-        ] {
-            if !worth || owed.pending().is_some() {
-                continue;
-            }
-            // Running threads are left alone.
-            if !marked && !os::seems_asleep(slot.owner.thread()) {
-                return;
-            }
-            marked |= head.mark(owed);
+        let (list, owed) = (&local.chunks(class).list, slot.owed(class));
+        let of_list = owed.list.pending().is_none() && worth_taking(shared, slot, class, list.get());
+        let of_outbox = owed.outbox.pending().is_none() && holds_any(count_gathered(shared, local, class));
+        // Running threads are left alone.
+        if !marked && (of_list || of_outbox) && !os::seems_asleep(slot.owner.thread()) {
+            return;
         }
+        marked |= of_list && list.mark(list.get(), &owed.list);
+        marked |= of_outbox && local.gathered(class).mark(Memory, &owed.outbox);
     }
     if marked {
         let asleep = os::is_asleep(slot.owner.thread());
         for class in Class::all() {
             let (chunks, owed) = (local.chunks(class), slot.owed(class));
-            if let Some(first) = chunks.outbox.confirm(&owed.outbox, asleep, |first| foreign(shared, first)) {
+            if let Some(first) = local.gathered(class).confirm(&owed.outbox, asleep, |first| foreign(shared, first)) {
                 send_home(shared, first);
             }
             let whole = |first| worth_taking(shared, slot, class, first);
@@ -164,7 +156,11 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
 
 /// Whether a list of other heaps' chunks is there to be taken.
 fn foreign(shared: &Shared, head: usize) -> bool {
-    count_foreign(shared, head).is_some_and(|listed| listed.count > 0)
+    holds_any(count_foreign(shared, head))
+}
+
+fn holds_any(listed: Option<Listed>) -> bool {
+    listed.is_some_and(|listed| listed.count > 0)
 }
 
 /// Walks a list of other heaps' chunks, which its owner may be changing: what a popped chunk holds is no link. Only
@@ -175,18 +171,24 @@ pub(crate) fn count_foreign(shared: &Shared, head: usize) -> Option<Listed> {
     chunk::survey(head, LONGEST, |at| in_pool(at) && at.is_multiple_of(8))
 }
 
+/// As [`count_foreign`], for what the thread has gathered.
+pub(crate) fn count_gathered(shared: &Shared, local: &Local, class: Class) -> Option<Listed> {
+    let (first, rest) = local.gathered(class).parts();
+    if first < chunk::FLOOR {
+        return count_foreign(shared, first);
+    }
+    let behind = count_foreign(shared, rest)?;
+    Some(Listed { count: behind.count + 1, last: if behind.count == 0 { first } else { behind.last }, ..behind })
+}
+
 /// Ends what a thief left unfinished with a slab's lists: appends what is owed if the list says so. By the owner, or
 /// for a heap whose owner is gone; the heap is locked.
 pub(crate) fn settle(slot: &Slot, local: &Local, class: Class) {
-    let (chunks, owed) = (local.chunks(class), slot.owed(class));
-    for (head, owed) in [(&chunks.list, &owed.list), (&chunks.outbox, &owed.outbox)] {
-        head.settle(
-            owed,
-            |first| {
-                let last = chunk::last(first);
-                (last, chunk::next(last))
-            },
-            chunk::link,
-        );
-    }
+    let owed = slot.owed(class);
+    let last = |first| {
+        let last = chunk::last(first);
+        (last, chunk::next(last))
+    };
+    local.chunks(class).list.settle(&owed.list, last, chunk::link);
+    local.gathered(class).settle(Memory, &owed.outbox, last);
 }

@@ -124,13 +124,4 @@ impl Slab {
         self.chances.set(self.chances.get().wrapping_add(1));
         !self.chances.get().is_multiple_of(BORROWS)
     }
-
-    /// As [`Slab::borrows`], for one of a few; if not, the caller goes on to ask again.
-    pub(crate) fn borrows_one(&self) -> bool {
-        let borrows = !self.chances.get().wrapping_add(1).is_multiple_of(BORROWS);
-        if borrows {
-            self.chances.set(self.chances.get().wrapping_add(1));
-        }
-        borrows
-    }
 }

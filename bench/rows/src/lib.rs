@@ -15,6 +15,7 @@ mod json;
 mod large;
 mod larson;
 mod live;
+mod messages;
 mod meter;
 pub mod pairs;
 mod phases;
@@ -58,7 +59,7 @@ impl Row {
 
 /// Every row, in the order of the table.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    const GROUPS: [&[Row]; 22] = [
+    const GROUPS: [&[Row]; 23] = [
         pairs::ROWS,
         live::ROWS,
         batches::ROWS,
@@ -66,6 +67,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
         remote::ROWS,
         swap::ROWS,
         channel::ROWS,
+        messages::ROWS,
         queue::ROWS,
         versions::ROWS,
         sharing::ROWS,
