@@ -50,11 +50,6 @@ macro_rules! single_writer_cell {
                 Self($atomic::new(value))
             }
 
-            #[cfg(loom)]
-            pub(crate) fn new(value: $word) -> Self {
-                Self($atomic::new(value))
-            }
-
             #[inline(always)]
             pub(crate) fn get(&self) -> $word {
                 // Relaxed: the writer reads its own word; other readers want a recent value, not an order.

@@ -9,7 +9,7 @@ use core::cell::Cell;
 use super::head::Head;
 use super::note::Note;
 use crate::slab::mark::{END, FLOOR};
-use crate::sync::CellUsize;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Where the links of chunks are.
 pub(crate) trait Links: Copy {
@@ -19,7 +19,8 @@ pub(crate) trait Links: Copy {
 
 /// What a thread has gathered of one slab, on half a cache line.
 ///
-/// The owner pushes with plain stores, and all else happens under the heap's lock: there, chunks only come.
+/// The owner pushes with plain stores, and all else happens under the heap's lock: while another thread holds it, chunks only
+/// come.
 ///
 /// `rest` is what the first chunk links to; only in the others the links are written for certain. A push writes the link of
 /// the first chunk, `rest`, and the head, in this order. While it is under way, `rest` may be the first chunk itself, or
@@ -27,7 +28,7 @@ pub(crate) trait Links: Copy {
 #[repr(C, align(32))]
 pub(crate) struct Gathered {
     head: Head,
-    rest: CellUsize,
+    rest: AtomicUsize,
     /// How many more chunks are pushed until they are sent home, about. The owner's, or whoever's that clears the list.
     pub(super) room: Cell<u8>,
 }
@@ -35,7 +36,7 @@ pub(crate) struct Gathered {
 impl Gathered {
     #[cfg(not(loom))]
     pub(crate) const fn new() -> Gathered {
-        Gathered { head: Head::new(), rest: CellUsize::new(END), room: Cell::new(0) }
+        Gathered { head: Head::new(), rest: AtomicUsize::new(END), room: Cell::new(0) }
     }
 
     /// By the owner, without the lock.
@@ -43,9 +44,12 @@ impl Gathered {
     pub(crate) fn push(&self, links: impl Links, freed: usize) {
         let first = self.head.get();
         if first >= FLOOR {
-            links.link(first, self.rest.get());
+            // Relaxed: the owner's own store, or that of who had the lock.
+            links.link(first, self.rest.load(Ordering::Relaxed));
         }
-        self.rest.set(first);
+        // Release: who reads it sees the first chunk's link, and the head of the push before. (loom, which keeps to the
+        // program's order, would not miss it.)
+        self.rest.store(first, Ordering::Release);
         self.head.publish(freed);
     }
 
@@ -55,7 +59,7 @@ impl Gathered {
         if first < FLOOR {
             return None;
         }
-        self.head.set(self.rest.get());
+        self.head.set(self.parts().1);
         self.read_rest(links);
         Some(first)
     }
@@ -77,19 +81,19 @@ impl Gathered {
 
     /// The first chunk, or the end mark, and what is behind it. The owner may be pushing.
     pub(crate) fn parts(&self) -> (usize, usize) {
-        (self.head.get(), self.rest.get())
+        // Acquire: see `push`.
+        (self.head.published(), self.rest.load(Ordering::Acquire))
     }
 
     /// As [`Head::mark`]. What is noted is linked.
     pub(crate) fn mark(&self, links: impl Links, note: &Note) -> bool {
-        let first = self.head.published();
-        let rest = self.rest.get();
+        let (first, rest) = self.parts();
         // Else a push is under way, and `rest` is not this chunk's any more.
         if rest == first || !self.head.mark(first, note) {
             return false;
         }
-        // The head was the same all the time, and so `rest` was its. A push that was under way and undoes the mark writes
-        // the same.
+        // The head was the same all the time, and so `rest` was its: had it been a later push's, that of the push before
+        // would have been seen. A push that was under way and undoes the mark writes the same.
         if first >= FLOOR {
             links.link(first, rest);
         }
@@ -124,7 +128,8 @@ impl Gathered {
     fn read_rest(&self, links: impl Links) {
         let first = self.head.get();
         if first >= FLOOR {
-            self.rest.set(links.next(first));
+            // Relaxed: the lock orders it.
+            self.rest.store(links.next(first), Ordering::Relaxed);
         }
     }
 }
@@ -133,7 +138,7 @@ impl Gathered {
 mod models {
     use super::*;
     use crate::lock::Lock;
-    use crate::sync::{AtomicUsize, Ordering, explored};
+    use crate::sync::explored;
     use loom::cell::UnsafeCell;
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
@@ -180,7 +185,7 @@ mod models {
             Thread {
                 gathered: Gathered {
                     head: Head::holding(chunk(0)),
-                    rest: CellUsize::new(chunk(1)),
+                    rest: AtomicUsize::new(chunk(1)),
                     room: Cell::new(0),
                 },
                 // What the program left in the others is no link.
@@ -334,14 +339,14 @@ mod models {
             heir(linked);
             let kept = Thread::new();
             kept.link(chunk(0), chunk(1));
-            kept.gathered.rest.set(chunk(0));
+            kept.gathered.rest.store(chunk(0), Ordering::Relaxed);
             heir(kept);
             // It found the mark of a thief, who then put the list back.
             let put_back = Thread::new();
             assert!(put_back.gathered.mark(&put_back, &put_back.owed));
             let mark = put_back.gathered.parts().0;
             assert!(put_back.gathered.confirm(&put_back.owed, false, |_| true).is_none());
-            put_back.gathered.rest.set(mark);
+            put_back.gathered.rest.store(mark, Ordering::Relaxed);
             heir(put_back);
         });
     }

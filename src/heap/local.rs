@@ -188,10 +188,10 @@ impl Local {
     #[inline(always)]
     pub(crate) fn gather(&self, class: Class, freed: usize) -> bool {
         chunk::prefetch_to_write(freed);
-        self.gathered(class).push(Memory, freed);
-        let room = &self.gathered(class).room;
-        room.set(room.get().wrapping_sub(1));
-        room.get() == 0
+        let gathered = self.gathered(class);
+        gathered.push(Memory, freed);
+        gathered.room.set(gathered.room.get().wrapping_sub(1));
+        gathered.room.get() == 0
     }
 
     /// Takes one of the other heaps' chunks.
@@ -217,8 +217,9 @@ impl Local {
 
     /// Takes the other heaps' chunks.
     pub(crate) fn take_outbox(&self, class: Class) -> usize {
-        self.gathered(class).room.set(class.outbox());
-        self.gathered(class).take(Memory)
+        let gathered = self.gathered(class);
+        gathered.room.set(class.outbox());
+        gathered.take(Memory)
     }
 
     /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap or is watched.

@@ -259,6 +259,29 @@ fn a_list_is_taken_from_a_sleeper_that_wakes() {
     });
 }
 
+/// A thread frees another's blocks, sleeps and wakes, while that one looks for what its pools miss. Four of these chunks
+/// are gathered at most.
+#[test]
+fn what_a_sleeper_gathered_is_taken() {
+    explore("gathered", 8000, |world| {
+        let sleeper = spawn(world, false, |world| {
+            for _ in 0..6 {
+                (0..2).filter_map(|_| world.receive()).for_each(|block| world.free(block));
+                let long = shuttle::rand::thread_rng().gen_range(0..1500);
+                os::asleep(|| (0..long).for_each(|_| shuttle::thread::yield_now()));
+            }
+        });
+        let owner = spawn(world, false, |world| {
+            for _ in 0..3 {
+                (0..4).filter_map(|_| world.allocate(8 << 10)).for_each(|block| world.send(block));
+                world.arena.trim();
+            }
+        });
+        [sleeper, owner].into_iter().for_each(|thread| thread.join().unwrap());
+        all_is_back(world);
+    });
+}
+
 /// A thread that uses pools in part sleeps and wakes, frees and allocates, while another asks for chunks of that slab in a
 /// full arena.
 #[test]

@@ -136,9 +136,10 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
         return Some(Served::used(chunk));
     }
     let slab = slot.slab(class);
-    if local.may_borrow(class) && !local.gathered(class).is_empty() {
+    if local.may_borrow(class) {
+        // There is none if a thief was here, or if the next one hurries.
         let head = local.take_outbox(class);
-        if slab.borrows() {
+        if head >= chunk::FLOOR && slab.borrows() {
             if let Some(unit) = slab.current() {
                 finish(shared, slab, chunks, unit);
             }

@@ -7,7 +7,7 @@
 //!
 //! 1. The list is looked at: is it worth taking? A glance, to be confirmed.
 //! 2. Its head is swapped for the end mark `OWED`, and the old head noted in `owed`. The owner, should it run, finds
-//!    an empty list.
+//!    an empty list. (What it has gathered is linked to its end then, see `gathered`.)
 //! 3. The kernel is asked whether the owner sleeps in a system call of its own (`os::asleep`). If so it is not between the
 //!    load and the store of a pop or push, nor about to refill an ended list without the lock, and no store of its is
 //!    under way. If the head then still is the mark, the list is ours.

@@ -57,14 +57,14 @@ pub(crate) fn prefetch(chunk: usize) {
     let _ = chunk;
 }
 
-/// As [`prefetch`], for a chunk that is soon to be written to: no other processor keeps its line. Where there is no such
-/// instruction, it does nothing.
+/// As [`prefetch`], for a chunk that is soon to be written to: no other processor keeps its line. (In Rust's own words it
+/// would be a fetch to read where the target's features do not name it; processors without it take it for no operation.)
 #[inline(always)]
 pub(crate) fn prefetch_to_write(chunk: usize) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the architecture defines it as a hint, which faults at no address.
     unsafe {
-        core::arch::asm!("prefetchw [{}]", in(reg) chunk, options(nostack, preserves_flags, readonly));
+        core::arch::asm!("prefetchw [{}]", in(reg) chunk, options(nostack, preserves_flags, nomem));
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = chunk;
