@@ -192,8 +192,8 @@ impl Class {
         Class(index << STEP_SHIFT)
     }
 
-    /// Bytes between a thread's lists of one slab and those of the next. A class is a multiple of it: the fast paths address
-    /// the lists with no shift in between.
+    /// Bytes between a thread's lists of one slab and those of the next. A class is a multiple of it: the fast paths
+    /// address the lists with no shift in between.
     pub(crate) const STEP: usize = 1 << STEP_SHIFT;
 
     /// The class whose [`Class::offset`] this is, as the caller knows.

@@ -141,10 +141,10 @@
 //! slab of a layout: where that is full there is no canary, nor is there one any more once
 //! [`Arena::usable_size`] has offered all of the slab.
 //!
-//! Not noticed: reads of freed memory; writes to it behind its first 8 bytes, or to these as long as a chunk of another
-//! thread's is the last of its slab that the thread freed; writes that jump over a canary; overflows of blocks of the
-//! system allocator. A forged link passes once in half a million, a forged canary of 1 byte (the slab
-//! has no more room) once in 128. A second free after the chunk was handed out again frees it for its new owner.
+//! Not noticed: reads of freed memory; writes to it behind its first 8 bytes; writes to the first 8 bytes of another
+//! thread's chunk until the thread that freed it frees the next one of that slab; writes that jump over a canary;
+//! overflows of blocks of the system allocator. A forged link passes once in half a million, a forged canary of 1 byte
+//! (the slab has no more room) once in 128. A second free after the chunk was handed out again frees it for its new owner.
 //!
 //! What it costs (medians of 7 runs in turns with and without it, on two busy cores of a virtual x86-64 machine;
 //! `bench/hardened` measures it anew):

@@ -19,8 +19,8 @@ pub(crate) trait Links: Copy {
 
 /// What a thread has gathered of one slab, on half a cache line.
 ///
-/// The owner pushes with plain stores, and all else happens under the heap's lock: while another thread holds it, chunks only
-/// come.
+/// The owner pushes with plain stores, and all else happens under the heap's lock: while another thread holds it, chunks
+/// only come.
 ///
 /// `rest` is what the first chunk links to; only in the others the links are written for certain. A push writes the link of
 /// the first chunk, `rest`, and the head, in this order. While it is under way, `rest` may be the first chunk itself, or
@@ -47,8 +47,8 @@ impl Gathered {
             // Relaxed: the owner's own store, or that of who had the lock.
             links.link(first, self.rest.load(Ordering::Relaxed));
         }
-        // Release: who reads it sees the first chunk's link, and the head of the push before. (loom, which keeps to the
-        // program's order, would not miss it.)
+        // Release: who reads it sees the first chunk's link, and the head of the push before. (Without it
+        // loom finds nothing: it keeps to the program's order.)
         self.rest.store(first, Ordering::Release);
         self.head.publish(freed);
     }

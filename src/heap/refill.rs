@@ -1,11 +1,11 @@
 //! Allocation when the thread's list is empty: the slow half.
 //!
-//! What the current pool can give is the owner's to take without a lock ([`without_lock`]). Then, with the heap's lock,
-//! in this order, cheapest first: what the thread freed of other heaps' chunks (they are warm in its cache, and travel
-//! twice less), three times in four; what other threads returned to the current pool; more carving of it; for a thread
-//! of many that has no pool of the slab yet, a chunk of the common heap's; another pool of the slab with free chunks; an
-//! empty pool or a new span; then full pools with a few chunks back, the common heap's, and at last memory parked elsewhere
-//! ([`recover`], [`handover`]).
+//! What the current pool can give is the owner's to take without a lock ([`without_lock`]), unless the thread has
+//! freed so many of other heaps' chunks that it is to allocate from these. Then, with the heap's lock, in this order,
+//! cheapest first: these (they are warm in its cache, and travel twice less), three times in four; what other threads
+//! returned to the current pool; more carving of it; for a thread of many that has no pool of the slab yet, a chunk of
+//! the common heap's; another pool of the slab with free chunks; an empty pool or a new span; then full pools with a
+//! few chunks back, the common heap's, and at last memory parked elsewhere ([`recover`], [`handover`]).
 
 use super::local::{Chunks, Local};
 use super::outbox::send_home;
@@ -137,7 +137,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     }
     let slab = slot.slab(class);
     if local.may_borrow(class) {
-        // There is none if a thief was here, or if the next one hurries.
+        // There is none if a thief was here, or if the next one freed is to go home at once.
         let head = local.take_outbox(class);
         if head >= chunk::FLOOR && slab.borrows() {
             if let Some(unit) = slab.current() {
@@ -148,6 +148,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
             return chunks.pop(chunk::FLOOR).map(Served::used);
         }
         send_home(shared, head);
+        local.hurry(class, slab.gives_back());
     }
     loop {
         if let Some(unit) = slab.current() {

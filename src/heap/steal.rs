@@ -7,7 +7,7 @@
 //!
 //! 1. The list is looked at: is it worth taking? A glance, to be confirmed.
 //! 2. Its head is swapped for the end mark `OWED`, and the old head noted in `owed`. The owner, should it run, finds
-//!    an empty list. (What it has gathered is linked to its end then, see `gathered`.)
+//!    an empty list. (The first of what it has gathered is linked then, see `gathered`.)
 //! 3. The kernel is asked whether the owner sleeps in a system call of its own (`os::asleep`). If so it is not between the
 //!    load and the store of a pop or push, nor about to refill an ended list without the lock, and no store of its is
 //!    under way. If the head then still is the mark, the list is ours.
@@ -178,6 +178,10 @@ pub(crate) fn count_gathered(shared: &Shared, local: &Local, class: Class) -> Op
         return count_foreign(shared, first);
     }
     let behind = count_foreign(shared, rest)?;
+    // Its owner is pushing the next one, and has linked it.
+    if rest == first {
+        return Some(behind);
+    }
     Some(Listed { count: behind.count + 1, last: if behind.count == 0 { first } else { behind.last }, ..behind })
 }
 

@@ -57,8 +57,8 @@ pub(crate) fn prefetch(chunk: usize) {
     let _ = chunk;
 }
 
-/// As [`prefetch`], for a chunk that is soon to be written to: no other processor keeps its line. (In Rust's own words it
-/// would be a fetch to read where the target's features do not name it; processors without it take it for no operation.)
+/// As [`prefetch`], for a chunk that is soon to be written to: no other processor keeps its line. (`_mm_prefetch` would
+/// fetch it to read where the target's features do not name `prfchw`; processors without that do nothing.)
 #[inline(always)]
 pub(crate) fn prefetch_to_write(chunk: usize) {
     #[cfg(target_arch = "x86_64")]
