@@ -7,15 +7,10 @@
 use core::cell::Cell;
 
 use super::head::Head;
+use super::links::Links;
 use super::note::Note;
 use crate::slab::mark::{END, FLOOR};
 use crate::sync::{AtomicUsize, Ordering};
-
-/// Where the links of chunks are.
-pub(crate) trait Links: Copy {
-    fn next(self, chunk: usize) -> usize;
-    fn link(self, chunk: usize, next: usize);
-}
 
 /// What a thread has gathered of one slab, on half a cache line.
 ///
@@ -106,13 +101,13 @@ impl Gathered {
     }
 
     /// As [`Head::settle`].
-    pub(crate) fn settle(&self, links: impl Links, note: &Note, last: impl Fn(usize) -> (usize, usize)) {
+    pub(crate) fn settle(&self, links: impl Links, note: &Note) {
         let Some(missing) = note.pending() else { return };
         // Put back and not pushed upon, it has been linked by the thief; `rest` may be of a push that a fork cut off.
         if self.head.get() != missing {
             self.seal(links);
         }
-        self.head.settle(note, last, |last, next| links.link(last, next));
+        self.head.settle(links, note);
         self.read_rest(links);
     }
 
@@ -136,29 +131,18 @@ impl Gathered {
 
 #[cfg(all(test, loom))]
 mod models {
+    use super::super::links::modelled::{Modelled, chunk, number};
     use super::*;
     use crate::lock::Lock;
     use crate::sync::explored;
-    use loom::cell::UnsafeCell;
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
 
-    /// Chunks are multiples of 8 from [`FLOOR`] on, with their links beside them.
     const CHUNKS: usize = 4;
-
-    fn chunk(number: usize) -> usize {
-        FLOOR + number * 8
-    }
-
-    fn number(chunk: usize) -> usize {
-        (chunk - FLOOR) / 8
-    }
 
     struct Thread {
         gathered: Gathered,
-        links: [AtomicUsize; CHUNKS],
-        /// What the caller keeps in a chunk: its own while it holds it.
-        plain: [UnsafeCell<u32>; CHUNKS],
+        chunks: Modelled<CHUNKS>,
         asleep: AtomicBool,
         /// The heap's lock, and what it protects.
         lock: Lock,
@@ -168,16 +152,6 @@ mod models {
     unsafe impl Sync for Thread {}
     // SAFETY: as above.
     unsafe impl Send for Thread {}
-
-    impl Links for &Thread {
-        fn next(self, chunk: usize) -> usize {
-            self.links[number(chunk)].load(Ordering::Relaxed)
-        }
-
-        fn link(self, chunk: usize, next: usize) {
-            self.links[number(chunk)].store(next, Ordering::Relaxed)
-        }
-    }
 
     impl Thread {
         /// The first of two chunks is not linked yet.
@@ -189,64 +163,31 @@ mod models {
                     room: Cell::new(0),
                 },
                 // What the program left in the others is no link.
-                links: [chunk(0), END, chunk(2), chunk(3)].map(AtomicUsize::new),
-                plain: [(); CHUNKS].map(|()| UnsafeCell::new(0)),
+                chunks: Modelled::new([chunk(0), END, chunk(2), chunk(3)]),
                 asleep: AtomicBool::new(false),
                 lock: Lock::new(),
                 owed: Note::new(),
             }
         }
 
-        /// Uses a chunk that is the calling thread's.
-        fn touch(&self, chunk: usize) {
-            // SAFETY: the chunk is in the caller's hands, or in a list of its own.
-            self.plain[number(chunk)].with_mut(|word| unsafe { *word += 1 });
-        }
-
         fn push(&self, chunk: usize) {
-            self.touch(chunk);
-            self.gathered.push(self, chunk);
-        }
-
-        fn last(&self, first: usize) -> (usize, usize) {
-            let mut at = first;
-            while self.next(at) >= FLOOR {
-                at = self.next(at);
-            }
-            (at, self.next(at))
+            self.chunks.touch(chunk);
+            self.gathered.push(&self.chunks, chunk);
         }
 
         fn settle(&self) {
-            self.gathered.settle(self, &self.owed, |first| self.last(first));
+            self.gathered.settle(&self.chunks, &self.owed);
         }
 
         /// What the list ends in, as a thief sees it.
         fn end(&self) -> usize {
-            let (first, mut at) = self.gathered.parts();
-            if first < FLOOR {
-                return first;
-            }
-            for _ in 0..=CHUNKS {
-                if at >= FLOOR {
-                    at = self.next(at);
-                }
-            }
-            at
-        }
-
-        /// Counts the chunks of a list that is the caller's.
-        fn count(&self, first: usize, seen: &mut [u32; CHUNKS]) {
-            let mut at = first;
-            while at >= FLOOR {
-                seen[number(at)] += 1;
-                self.touch(at);
-                at = self.next(at);
-            }
+            let (first, rest) = self.gathered.parts();
+            if first < FLOOR { first } else { self.chunks.end(rest) }
         }
 
         fn count_all(&self, seen: &mut [u32; CHUNKS]) {
             self.settle();
-            self.count(self.gathered.take(self), seen);
+            self.chunks.count(self.gathered.take(&self.chunks), seen);
         }
 
         /// Tries to rob the owner.
@@ -258,12 +199,12 @@ mod models {
                 if !(before && after) {
                     return;
                 }
-                self.count(self.owed.resolve(end).unwrap_or(END), seen);
+                self.chunks.count(self.owed.resolve(end).unwrap_or(END), seen);
             }
-            if self.gathered.mark(self, &self.owed)
+            if self.gathered.mark(&self.chunks, &self.owed)
                 && let Some(first) = self.gathered.confirm(&self.owed, asleep(), |_| true)
             {
-                self.count(first, seen);
+                self.chunks.count(first, seen);
             }
         }
     }
@@ -314,9 +255,9 @@ mod models {
             {
                 let _held = thread.lock.lock();
                 thread.settle();
-                if let Some(first) = thread.gathered.pop(thread) {
+                if let Some(first) = thread.gathered.pop(&thread.chunks) {
                     held[number(first)] += 1;
-                    thread.touch(first);
+                    thread.chunks.touch(first);
                 }
             }
             thread.push(chunk(3));
@@ -335,15 +276,15 @@ mod models {
                 assert_eq!(seen, [1, 1, 0, 0]);
             };
             let linked = Thread::new();
-            linked.link(chunk(0), chunk(1));
+            linked.chunks.link(chunk(0), chunk(1));
             heir(linked);
             let kept = Thread::new();
-            kept.link(chunk(0), chunk(1));
+            kept.chunks.link(chunk(0), chunk(1));
             kept.gathered.rest.store(chunk(0), Ordering::Relaxed);
             heir(kept);
             // It found the mark of a thief, who then put the list back.
             let put_back = Thread::new();
-            assert!(put_back.gathered.mark(&put_back, &put_back.owed));
+            assert!(put_back.gathered.mark(&put_back.chunks, &put_back.owed));
             let mark = put_back.gathered.parts().0;
             assert!(put_back.gathered.confirm(&put_back.owed, false, |_| true).is_none());
             put_back.gathered.rest.store(mark, Ordering::Relaxed);

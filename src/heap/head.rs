@@ -1,6 +1,7 @@
 //! The head of a list that its owner pops and pushes with plain loads and stores, and that another thread may take
 //! from an idle owner. The protocol is told in `steal`.
 
+use super::links::Links;
 use super::note::Note;
 use crate::slab::mark::{END, FLOOR, GONE};
 use crate::sync::{AtomicUsize, Ordering};
@@ -86,9 +87,8 @@ impl Head {
         None
     }
 
-    /// By the owner, or for one that is gone: appends what is owed if the list says so. `last` finds a list's last
-    /// chunk and its end mark.
-    pub(crate) fn settle(&self, note: &Note, last: impl Fn(usize) -> (usize, usize), link: impl Fn(usize, usize)) {
+    /// By the owner, or for one that is gone: appends what is owed if the list says so.
+    pub(crate) fn settle(&self, links: impl Links, note: &Note) {
         let Some(missing) = note.pending() else { return };
         let (first, mark) = (self.get(), note.mark());
         note.strike(false);
@@ -96,9 +96,9 @@ impl Head {
             // Another end: the list went on in the owner's hands, what was owed is used up.
             self.set(if first == mark { missing } else { END });
         } else {
-            let (last, end) = last(first);
+            let (last, end) = links.last(first);
             if end == mark {
-                link(last, missing);
+                links.link(last, missing);
             }
         }
     }
@@ -112,6 +112,7 @@ impl Head {
 
 #[cfg(all(test, loom))]
 mod models {
+    use super::super::links::modelled::{Modelled, chunk, number};
     use super::*;
     use crate::lock::Lock;
     use crate::sync::explored;
@@ -119,22 +120,11 @@ mod models {
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
 
-    /// Chunks are multiples of 8 from [`FLOOR`] on, with their links beside them.
     const CHUNKS: usize = 3;
-
-    fn chunk(number: usize) -> usize {
-        FLOOR + number * 8
-    }
-
-    fn number(chunk: usize) -> usize {
-        (chunk - FLOOR) / 8
-    }
 
     struct Thread {
         head: Head,
-        links: [AtomicUsize; CHUNKS],
-        /// What the caller keeps in a chunk: its own while it holds it.
-        plain: [UnsafeCell<u32>; CHUNKS],
+        chunks: Modelled<CHUNKS>,
         asleep: AtomicBool,
         /// The heap's lock, and what it protects.
         lock: Lock,
@@ -149,50 +139,8 @@ mod models {
     unsafe impl Send for Thread {}
 
     impl Thread {
-        fn next(&self, chunk: usize) -> usize {
-            self.links[number(chunk)].load(Ordering::Relaxed)
-        }
-
-        fn link(&self, chunk: usize, next: usize) {
-            self.links[number(chunk)].store(next, Ordering::Relaxed)
-        }
-
-        /// Uses a chunk that is the calling thread's.
-        fn touch(&self, chunk: usize) {
-            // SAFETY: the chunk is in the caller's hands, or in a list of its own.
-            self.plain[number(chunk)].with_mut(|word| unsafe { *word += 1 });
-        }
-
-        fn last(&self, first: usize) -> (usize, usize) {
-            let mut at = first;
-            while self.next(at) >= FLOOR {
-                at = self.next(at);
-            }
-            (at, self.next(at))
-        }
-
-        /// What the list ends in, as a thief sees it.
-        fn end(&self) -> usize {
-            let mut at = self.head.get();
-            for _ in 0..=CHUNKS {
-                if at >= FLOOR {
-                    at = self.next(at);
-                }
-            }
-            at
-        }
-
-        fn count(&self, first: usize, seen: &mut [u32; CHUNKS]) {
-            let mut at = first;
-            while at >= FLOOR {
-                seen[number(at)] += 1;
-                self.touch(at);
-                at = self.next(at);
-            }
-        }
-
         fn settle(&self) {
-            self.head.settle(&self.owed, |first| self.last(first), |last, next| self.link(last, next));
+            self.head.settle(&self.chunks, &self.owed);
         }
 
         /// The fast path, and the slow one where it finds nothing.
@@ -204,8 +152,8 @@ mod models {
                 }
                 let first = self.head.get();
                 if first >= FLOOR {
-                    self.head.set(self.next(first));
-                    self.touch(first);
+                    self.head.set(self.chunks.next(first));
+                    self.chunks.touch(first);
                     return Some(first);
                 }
                 drop(held);
@@ -220,8 +168,8 @@ mod models {
         }
 
         fn push(&self, chunk: usize) {
-            self.touch(chunk);
-            self.link(chunk, self.head.get());
+            self.chunks.touch(chunk);
+            self.chunks.link(chunk, self.head.get());
             self.head.set(chunk);
         }
     }
@@ -232,8 +180,7 @@ mod models {
         explored(name, move || {
             let thread = Arc::new(Thread {
                 head: Head::holding(if listed { FLOOR } else { END }),
-                links: [chunk(1), END, END].map(AtomicUsize::new),
-                plain: [(); CHUNKS].map(|()| UnsafeCell::new(0)),
+                chunks: Modelled::new([chunk(1), END, END]),
                 asleep: AtomicBool::new(false),
                 lock: Lock::new(),
                 owed: Note::new(),
@@ -262,16 +209,16 @@ mod models {
                 let _held = thread.lock.lock();
                 let asleep = || thread.asleep.fetch_or(false, Ordering::AcqRel);
                 if thread.owed.pending().is_some() {
-                    let (before, end, after) = (asleep(), thread.end(), asleep());
+                    let (before, end, after) = (asleep(), thread.chunks.end(thread.head.get()), asleep());
                     if !(before && after) {
                         return;
                     }
-                    thread.count(thread.owed.resolve(end).unwrap_or(END), seen);
+                    thread.chunks.count(thread.owed.resolve(end).unwrap_or(END), seen);
                 }
                 if thread.head.mark(thread.head.get(), &thread.owed)
                     && let Some(first) = thread.head.confirm(&thread.owed, asleep(), |_| true)
                 {
-                    thread.count(first, seen);
+                    thread.chunks.count(first, seen);
                 }
             };
             let mut taken = [0; CHUNKS];
@@ -280,9 +227,9 @@ mod models {
             }
             let mut seen = owner.join().unwrap();
             seen.iter_mut().zip(taken).for_each(|(seen, taken)| *seen += taken);
-            thread.count(stolen.unwrap_or(END), &mut seen);
+            thread.chunks.count(stolen.unwrap_or(END), &mut seen);
             thread.settle();
-            thread.count(thread.head.get(), &mut seen);
+            thread.chunks.count(thread.head.get(), &mut seen);
             for chunk in beside.into_iter().chain(thread.take_beside()) {
                 seen[number(chunk)] += 1;
             }

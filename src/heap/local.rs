@@ -7,9 +7,10 @@
 
 use core::cell::Cell;
 
-use super::gathered::{Gathered, Links};
+use super::gathered::Gathered;
 use super::habit::Habit;
 use super::head::Head;
+use super::links::Memory;
 use crate::class::{CLASSES, Class, UNIT_SHIFT};
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
@@ -65,22 +66,6 @@ impl Chunks {
 
     pub(crate) fn no_pool(&self) {
         self.last.set(0);
-    }
-}
-
-/// Links in the chunks themselves.
-#[derive(Clone, Copy)]
-pub(crate) struct Memory;
-
-impl Links for Memory {
-    #[inline(always)]
-    fn next(self, chunk: usize) -> usize {
-        chunk::next(chunk)
-    }
-
-    #[inline(always)]
-    fn link(self, chunk: usize, next: usize) {
-        chunk::link(chunk, next);
     }
 }
 

@@ -4,6 +4,7 @@
 //! |--------------|-------------------------------------------------------------------------|
 //! | [`local`]    | what a thread touches on every operation: its lists                     |
 //! | [`head`]     | the head of such a list, and how another thread may take it             |
+//! | `links`      | where the links of free chunks are                                      |
 //! | `note`       | what a thief of a list may have to give back                            |
 //! | `gathered`   | a list of other heaps' chunks, linked late                              |
 //! | [`habit`]    | whether frees into current pools go to the thread's lists               |
@@ -42,6 +43,7 @@ pub(crate) mod inbox;
 mod kept;
 #[cfg(not(loom))]
 pub(crate) mod large;
+mod links;
 #[cfg(not(loom))]
 pub(crate) mod local;
 mod note;

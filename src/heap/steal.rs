@@ -19,7 +19,8 @@
 //! Thereafter the list may end in `OWED` although nothing is owed. The next mark is another one then, `OWED_AGAIN`, and so by
 //! turns: what ends in a mark of old is not mistaken.
 
-use super::local::{Chunks, Local, Memory};
+use super::links::Memory;
+use super::local::{Chunks, Local};
 use super::note::Note;
 use super::outbox::send_home;
 use super::shared::Shared;
@@ -189,10 +190,6 @@ pub(crate) fn count_gathered(shared: &Shared, local: &Local, class: Class) -> Op
 /// for a heap whose owner is gone; the heap is locked.
 pub(crate) fn settle(slot: &Slot, local: &Local, class: Class) {
     let owed = slot.owed(class);
-    let last = |first| {
-        let last = chunk::last(first);
-        (last, chunk::next(last))
-    };
-    local.chunks(class).list.settle(&owed.list, last, chunk::link);
-    local.gathered(class).settle(Memory, &owed.outbox, last);
+    local.chunks(class).list.settle(Memory, &owed.list);
+    local.gathered(class).settle(Memory, &owed.outbox);
 }

@@ -95,15 +95,3 @@ pub(crate) fn survey(head: usize, most: u32, is_chunk: impl Fn(usize) -> bool) -
     }
     Some(listed)
 }
-
-/// The last chunk of a non-empty list.
-pub(crate) fn last(head: usize) -> usize {
-    let mut at = head;
-    loop {
-        let behind = next(at);
-        if behind < FLOOR {
-            return at;
-        }
-        at = behind;
-    }
-}
