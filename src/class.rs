@@ -283,8 +283,20 @@ impl Class {
 /// `None` where rounding would overflow.
 pub(crate) const fn large_slab(size: usize) -> Option<usize> {
     debug_assert!(size > 0);
-    let step = if size <= 256 << 10 { UNIT } else { (1 << (size - 1).ilog2()) / 16 };
-    size.checked_next_multiple_of(step)
+    size.checked_next_multiple_of(large_step(size))
+}
+
+/// As [`large_slab`], of what is far from overflowing.
+#[inline(always)]
+pub(crate) const fn short_large_slab(size: usize) -> usize {
+    let step = large_step(size);
+    size.wrapping_add(step - 1) & !(step - 1)
+}
+
+/// What the slab of a large request is a multiple of: a power of two.
+#[inline(always)]
+const fn large_step(size: usize) -> usize {
+    if size <= 256 << 10 { UNIT } else { (1 << (size - 1).ilog2()) / 16 }
 }
 
 const _: () = {

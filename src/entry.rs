@@ -9,9 +9,10 @@ use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
 
 use crate::arena::Arena;
-use crate::class::Class;
+use crate::class::{Class, MAX_CHUNK};
 use crate::config::Exhausted;
 use crate::error::AllocError;
+use crate::hardened::CHECKED;
 use crate::heap::local::{Beside, Local};
 use crate::heap::pace::Look;
 use crate::heap::refill::{self, Served};
@@ -19,6 +20,7 @@ use crate::heap::shared::Shared;
 use crate::heap::{large, returns, thread};
 use crate::place::{Place, Request, not_empty};
 use crate::slab::chunk::FLOOR;
+use crate::span::tag;
 use crate::sync::Ordering;
 use crate::system::{self, Account};
 
@@ -83,7 +85,7 @@ impl Arena {
     pub unsafe fn free(&self, ptr: NonNull<u8>) {
         self.unseal_unsized(ptr.as_ptr());
         // SAFETY: the caller's promise.
-        unsafe { Arena::deallocate_slow(ptr.as_ptr(), None, self) }
+        unsafe { Arena::deallocate_unclassed(ptr.as_ptr(), self) }
     }
 
     /// Bytes of a block that the caller may use: for a chunk, its slab's size.
@@ -151,26 +153,34 @@ impl Arena {
         })
     }
 
-    /// Frees a block whose layout tells the inlined half nothing: it is large, or aligned above 64.
+    /// Frees a block whose layout tells the inlined half nothing, being large or aligned above 64, or is not known.
     ///
     /// # Safety
     /// The block comes from this arena and is not used afterwards.
     #[inline(never)]
     unsafe extern "C" fn deallocate_unclassed(ptr: *mut u8, arena: &Arena) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            if !arena.push(ptr) && !arena.keep(ptr) {
-                Arena::deallocate_slow(ptr, None, arena);
-            }
+        let freed = ptr as usize;
+        let done = thread::with_primary(|local| match local.tag_at(freed) {
+            Some(tag::LARGE) => arena.known().is_some_and(|shared| large::keep(shared, local, freed)),
+            Some(tag) if !CHECKED => arena.has_freed(local.free_tagged(freed, tag)),
+            _ => false,
+        });
+        if !done {
+            // SAFETY: the caller's promise.
+            unsafe { Arena::deallocate_slow(ptr, None, arena) }
         }
     }
 
-    /// Frees a large block, if the thread's heap may keep its span.
+    /// Does what a free to the thread's lists asks for; whether it was one.
     #[inline(always)]
-    fn keep(&self, ptr: *mut u8) -> bool {
-        // Relaxed: as in `pop_list`.
-        self.floor.load(Ordering::Relaxed) == FLOOR
-            && self.known().is_some_and(|shared| thread::with_primary(|local| shared.keep(local, ptr as usize)))
+    pub(crate) fn has_freed(&self, freed: Beside) -> bool {
+        match freed {
+            Beside::Done => {}
+            Beside::RanDown(record) => self.ran_down(record),
+            Beside::Enough(class) => self.send_home(class),
+            Beside::Nothing => return false,
+        }
+        true
     }
 
     /// Frees an unsealed block.
@@ -218,14 +228,35 @@ impl Arena {
     extern "C" fn allocate_without_lock(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
         debug_assert!(!ask.zero());
         let layout = request.layout();
+        if layout.size() > MAX_CHUNK {
+            return Arena::allocate_long(request, arena, ask);
+        }
         // Relaxed: as in `pop_list`.
         if arena.floor.load(Ordering::Relaxed) != FLOOR {
             return Arena::allocate_slow(request, arena, ask);
         }
         if let Some(shared) = arena.known()
-            && let Some(chunk) = thread::with_primary(|local| arena.at_hand(shared, local, layout, ask))
+            && let Some(class) = arena.listed_class_for(layout, ask)
+            && let Some(served) = thread::with_primary(|local| refill::without_lock(shared, local, class))
         {
-            return arena.seal(chunk as *mut u8, layout.size());
+            return arena.seal(served.chunk as *mut u8, layout.size());
+        }
+        Arena::allocate_locked(request, arena, ask)
+    }
+
+    /// As [`Arena::allocate_without_lock`] for what is longer than any chunk: a span that the thread's heap keeps.
+    #[inline(never)]
+    extern "C" fn allocate_long(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
+        // Relaxed: as in `pop_list`.
+        if arena.floor.load(Ordering::Relaxed) == FLOOR
+            && let Some(shared) = arena.known()
+        {
+            let layout = arena.roomy(request.layout(), ask, shared.map().capacity());
+            if arena.config.spans(layout)
+                && let Some(block) = thread::with_primary(|local| large::at_hand(shared, local, layout.size()))
+            {
+                return arena.seal(block as *mut u8, request.layout().size());
+            }
         }
         Arena::allocate_locked(request, arena, ask)
     }
@@ -243,19 +274,6 @@ impl Arena {
             return arena.hand_out(served, layout, ask);
         }
         Arena::allocate_locked(request, arena, ask)
-    }
-
-    /// What the thread has for a layout, be it a chunk or a span.
-    #[inline(always)]
-    fn at_hand(&self, shared: &Shared, local: &Local, layout: Layout, ask: Ask) -> Option<usize> {
-        if let Some(class) = self.listed_class_for(layout, ask) {
-            return refill::without_lock(shared, local, class).map(|served| served.chunk);
-        }
-        let capacity = shared.map().capacity();
-        match self.config.place(self.roomy(layout, ask, capacity), capacity) {
-            Place::Span(size) => large::at_hand(shared, local, size, layout.align()),
-            _ => None,
-        }
     }
 
     /// The class of whose lists the layout is served.

@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use crate::class::{COLOUR, Class, MAX_ALIGN, MIN_COLOURED, large_slab};
+use crate::class::{COLOUR, Class, MAX_ALIGN, MIN_COLOURED, UNIT, large_slab};
 use crate::config::Config;
 
 /// See the module. The same for allocation and free, whatever state the arena is in.
@@ -105,6 +105,12 @@ impl Config {
             Some(class) if align > COLOUR && self.capacity >= MIN_COLOURED => Some(class.uncoloured()),
             found => found,
         }
+    }
+
+    /// Whether a layout that no chunk is long enough for takes a span aligned like any other, if the arena is as long.
+    #[inline(always)]
+    pub(crate) fn spans(&self, layout: Layout) -> bool {
+        layout.align() <= UNIT && self.system_above.is_none_or(|most| layout.size() <= most)
     }
 
     /// The place of a layout in an arena of `capacity` bytes.

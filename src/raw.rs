@@ -11,7 +11,7 @@ use crate::class::Class;
 use crate::config::Config;
 use crate::copy;
 use crate::hardened::CHECKED;
-use crate::heap::local::{self, Beside};
+use crate::heap::local;
 use crate::heap::thread;
 use crate::span::tag;
 use crate::sync::Ordering;
@@ -68,13 +68,7 @@ impl Arena {
         if CHECKED {
             return false;
         }
-        match thread::with_primary(|local| local.free_by_address(ptr as usize)) {
-            Beside::Done => {}
-            Beside::RanDown(record) => self.ran_down(record),
-            Beside::Enough(class) => self.send_home(class),
-            Beside::Nothing => return false,
-        }
-        true
+        self.has_freed(thread::with_primary(|local| local.free_by_address(ptr as usize)))
     }
 
     /// As [`Arena::push`], and the slow way where that does nothing.

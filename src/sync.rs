@@ -13,12 +13,14 @@ pub(crate) mod counted;
 #[cfg(shuttle)]
 mod scheduled;
 
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::fence;
 #[cfg(not(any(test, loom, shuttle)))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) use counted::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 #[cfg(shuttle)]
 pub(crate) use scheduled::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 #[cfg(shuttle)]
@@ -47,6 +49,11 @@ macro_rules! single_writer_cell {
         impl $name {
             #[cfg(not(loom))]
             pub(crate) const fn new(value: $word) -> Self {
+                Self($atomic::new(value))
+            }
+
+            #[cfg(loom)]
+            pub(crate) fn new(value: $word) -> Self {
                 Self($atomic::new(value))
             }
 

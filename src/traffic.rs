@@ -40,6 +40,14 @@ fn hits_and_local_frees_take_no_line_from_anybody() {
         }
     };
     assert_eq!(exchanges(pair), 0, "pairs");
+    let long = Layout::new::<[u8; 300_000]>();
+    let long_pair = || {
+        // SAFETY: the layout is not empty; freed once, with the same one.
+        (0..CHUNKS).for_each(|_| unsafe { ARENA.dealloc(ARENA.alloc(long), long) });
+    };
+    // The first block comes from the space.
+    long_pair();
+    assert_eq!(exchanges(long_pair), 0, "large pairs");
 
     // From the first pools on: a lock and a span now and then.
     let mut chunks = Vec::with_capacity(CHUNKS);

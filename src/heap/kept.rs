@@ -1,256 +1,350 @@
-//! Spans of freed large blocks that a heap keeps for its owner's next ones, and how spans are taken past them.
+//! Spans of freed large blocks that a heap keeps for its owner's next ones, and how others take them back.
 //!
-//! What a thread frees it mostly asks for again: a buffer of the same length, for the next piece of work. With a span of
-//! that length at hand neither way comes to the space's lock, which all threads share (after the spans that mimalloc's
-//! threads keep for themselves). Kept memory is free memory: whoever finds none long enough in the space takes back all
-//! that is kept, one exchange a span and without the heaps' locks, before fresh memory is used or a request fails. So an
-//! arena holds no more for it.
+//! The owner puts spans in and takes them out with plain loads and stores. Who takes spans back from it claims them first,
+//! lets all threads pass a fence ([`Barrier`]), and looks again: a span that is still there is the claimant's. The owner
+//! looks for a claim after it has emptied a place; if there is one, it puts the span back, and learns under the space's lock
+//! whose it is.
 
-use super::local::Local;
-use super::shared::Shared;
-use super::slot::Slot;
-use super::thread;
 use crate::class::UNIT;
-use crate::span::map::Map;
-use crate::span::space::{Space, Span};
-use crate::span::tag;
-use crate::sync::{AtomicU32, AtomicU64, Cell32, Ordering};
+use crate::os::Barrier;
+use crate::sync::{AtomicU64, Cell32, Ordering};
 
 /// Spans that a heap keeps at most.
 const SPANS: usize = 2;
-/// Units of the longest: 64 MiB.
-const LONGEST: usize = (64 << 20) / UNIT;
-/// And this part of the arena, so that one heap keeps little of it.
-/// (Models have the smallest of arenas, in which nothing would be kept.)
-const PART: usize = if cfg!(shuttle) { 16 } else { 256 };
+/// Bytes of the longest.
+pub(crate) const LONGEST: usize = 64 << 20;
+/// In a claim: the span is not yet known to be there.
+const CLAIMED: u64 = UNIT as u64 / 2;
 
 /// See the module. All-zero bytes keep nothing.
 ///
-/// Invariants: only the heap's owner puts spans in; anybody takes them out, by an exchange, and all but the owner with
-/// the space's lock, so that a fork finds each span here or in the space. A kept span has the tag [`tag::KEPT`], and
-/// counts as taken and large in the space.
+/// Invariants: only the heap's owner writes `spans`. Only holders of the space's lock write `claims`, and no claim is
+/// under way while the lock is free. A claim equal to the span says that the span was taken: it stays until the owner
+/// notices. A kept span has the tag [`tag::KEPT`](crate::span::tag::KEPT), and counts as taken and large in the space.
 pub(crate) struct Kept {
-    /// Each a span's first unit + 1, and in the low half its length; 0: none.
+    /// Each a [`word`]; 0: none.
     spans: [AtomicU64; SPANS],
-    /// Which of them gives way when all are there.
+    /// Each a word as well, with [`CLAIMED`] or without; 0: none.
+    claims: [AtomicU64; SPANS],
+    /// Which of the spans gives way when all are there.
     turn: Cell32,
 }
 
-const fn word(unit: usize, units: usize) -> u64 {
-    (unit as u64 + 1) << 32 | units as u64
+/// A span: its address, and its length in units where an address at the start of a unit is zero. Whoever frees a block has
+/// the address, and whoever gets it wants it, so that neither waits for any arithmetic.
+const fn word(block: usize, units: usize) -> u64 {
+    (block | units) as u64
 }
 
-/// First unit and length.
-const fn span(word: u64) -> Option<(usize, usize)> {
-    if word == 0 { None } else { Some(((word >> 32) as usize - 1, word as u32 as usize)) }
+/// Address and length.
+const fn span(word: u64) -> (usize, usize) {
+    (word as usize & !(UNIT - 1), word as usize & (CLAIMED as usize - 1))
 }
+
+const _: () = assert!(LONGEST / UNIT < CLAIMED as usize);
 
 impl Kept {
-    /// A span of exactly that length at a multiple of `align` units. By the owner.
-    #[inline]
-    fn take(&self, units: usize, align: usize) -> Option<usize> {
-        self.spans.iter().find_map(|kept| {
-            // Relaxed: the owner wrote it, or another emptied it, which the exchange tells.
-            let (unit, length) = span(kept.load(Ordering::Relaxed))?;
-            if length != units || !unit.is_multiple_of(align) {
-                return None;
+    /// Takes a span of exactly that length, one unit at least, at a multiple of `align` bytes; not one that others took, or
+    /// are about to. By the owner.
+    #[inline(always)]
+    pub(crate) fn take(&self, units: usize, align: usize, barrier: Barrier) -> Option<usize> {
+        for (kept, claim) in self.spans.iter().zip(&self.claims) {
+            // Relaxed: the owner wrote it itself, or the one before it, whose leaving the heap's lock orders.
+            let seen = kept.load(Ordering::Relaxed);
+            let (block, length) = span(seen);
+            if length == units && block.is_multiple_of(align) {
+                // Relaxed, both: the barrier orders them.
+                kept.store(0, Ordering::Relaxed);
+                barrier.light();
+                if claim.load(Ordering::Relaxed) == 0 {
+                    return Some(block);
+                }
+                // Release: as in `put`.
+                kept.store(seen, Ordering::Release);
             }
-            // Relaxed: the owner itself put the span in, or the one before it, whose leaving the heap's lock orders.
-            span(kept.swap(0, Ordering::Relaxed)).map(|(unit, _)| unit)
-        })
+        }
+        None
+    }
+
+    /// Whether others took spans, or are about to: then [`Kept::settle`] is due.
+    pub(crate) fn has_claims(&self) -> bool {
+        // Relaxed: what a claim says is asked under the lock.
+        self.claims.iter().any(|claim| claim.load(Ordering::Relaxed) != 0)
+    }
+
+    /// Empties the places of spans that others took. By the owner, or for one that is gone, with the space's lock.
+    pub(crate) fn settle(&self) {
+        // Relaxed, here and below in `claims`: under the space's lock.
+        let taken = |place: &usize| self.claims[*place].load(Ordering::Relaxed) != 0;
+        (0..SPANS).filter(taken).for_each(|place| _ = self.empty(place));
     }
 
     /// Keeps a span; `false`: there are enough. By the owner.
-    #[inline]
-    fn put(&self, unit: usize, units: usize) -> bool {
+    #[inline(always)]
+    pub(crate) fn put(&self, block: usize, units: usize) -> bool {
         // Relaxed: nobody else fills a place.
         let Some(empty) = self.spans.iter().find(|kept| kept.load(Ordering::Relaxed) == 0) else { return false };
         // Release: whoever takes it sees its tag, and all that was written to the block.
-        empty.store(word(unit, units), Ordering::Release);
+        empty.store(word(block, units), Ordering::Release);
         true
     }
 
-    /// Keeps a span in the place of another, whose first unit it returns if nobody was faster. By the owner, with the
-    /// space's lock.
-    fn replace(&self, unit: usize, units: usize) -> Option<usize> {
+    /// Keeps a span in the place of another, which it returns if it was not taken. By the owner, with the space's lock.
+    pub(crate) fn replace(&self, block: usize, units: usize) -> Option<usize> {
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
-        // Release: as above. The other one is the owner's own.
-        let old = self.spans[turn as usize % SPANS].swap(word(unit, units), Ordering::Release);
-        span(old).map(|(unit, _)| unit)
+        let place = turn as usize % SPANS;
+        let old = self.empty(place);
+        // Release: as in `put`.
+        self.spans[place].store(word(block, units), Ordering::Release);
+        old
     }
 
-    /// Gives all to the space.
-    fn drain(&self, map: &Map, space: &mut Space) {
-        for kept in &self.spans {
-            // Relaxed: an empty one is left alone, so that its owner's cache keeps the line.
-            if kept.load(Ordering::Relaxed) == 0 {
-                continue;
-            }
-            // Acquire: sees the tag, and all that was written to the block, before the next user's writes.
-            if let Some((unit, _)) = span(kept.swap(0, Ordering::Acquire)) {
-                space.give_large(map, unit);
+    /// Takes all out. By the owner, with the space's lock.
+    pub(crate) fn drain(&self) -> impl Iterator<Item = usize> {
+        (0..SPANS).filter_map(|place| self.empty(place))
+    }
+
+    /// Takes the span out, unless others took it. As [`Kept::drain`].
+    fn empty(&self, place: usize) -> Option<usize> {
+        let (kept, claim) = (&self.spans[place], &self.claims[place]);
+        // Relaxed: nobody else writes it.
+        let seen = kept.load(Ordering::Relaxed);
+        let is_there = seen != 0 && claim.load(Ordering::Relaxed) == 0;
+        kept.store(0, Ordering::Relaxed);
+        claim.store(0, Ordering::Relaxed);
+        is_there.then_some(span(seen).0)
+    }
+
+    /// Claims all; whether there are any. By anybody, with the space's lock, who lets all threads pass the barrier next,
+    /// and calls [`Kept::confirm`] before the lock is free.
+    pub(crate) fn claim(&self) -> bool {
+        let mut any = false;
+        for (kept, claim) in self.spans.iter().zip(&self.claims) {
+            // Relaxed: a glance, to be confirmed.
+            let seen = kept.load(Ordering::Relaxed);
+            if seen != 0 && claim.load(Ordering::Relaxed) == 0 {
+                // Relaxed: the barrier orders it before the look whether the span is still there.
+                claim.store(seen | CLAIMED, Ordering::Relaxed);
+                any = true;
             }
         }
+        any
+    }
+
+    /// What of the claimed is the claimant's: nothing unless all threads `passed` the barrier.
+    pub(crate) fn confirm(&self, passed: bool) -> impl Iterator<Item = usize> {
+        self.spans.iter().zip(&self.claims).filter_map(move |(kept, claim)| {
+            let claimed = claim.load(Ordering::Relaxed);
+            if claimed & CLAIMED == 0 {
+                return None;
+            }
+            let wanted = claimed & !CLAIMED;
+            // Acquire: sees the tag, and all that was written to the block, before the next user's writes. The owner has not
+            // emptied the place then, and will see the claim when it has; or it has put the same span in again.
+            let is_there = passed && kept.load(Ordering::Acquire) == wanted;
+            claim.store(if is_there { wanted } else { 0 }, Ordering::Relaxed);
+            is_there.then_some(span(wanted).0)
+        })
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         // Relaxed: for walkers, while nobody is inside the arena.
-        self.spans.iter().filter(|kept| kept.load(Ordering::Relaxed) != 0).count()
+        let pairs = self.spans.iter().zip(&self.claims);
+        pairs.filter(|(kept, claim)| kept.load(Ordering::Relaxed) != 0 && claim.load(Ordering::Relaxed) == 0).count()
     }
 
     /// Forgets all: the arena's contents are gone.
     pub(crate) fn clear(&self) {
         // Relaxed: no other thread is inside the arena.
-        self.spans.iter().for_each(|kept| kept.store(0, Ordering::Relaxed));
+        self.spans.iter().chain(&self.claims).for_each(|word| word.store(0, Ordering::Relaxed));
     }
 }
 
-/// Which heap may keep spans: its number, [`SEVERAL`], or 0. A hint: one that is overlooked is found before a request
-/// fails.
-pub(crate) struct Keeper(AtomicU32);
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
 
-const SEVERAL: u32 = u32::MAX;
-
-impl Keeper {
-    pub(crate) const fn new() -> Keeper {
-        Keeper(AtomicU32::new(0))
+    fn empty() -> Kept {
+        let zero = || [const { AtomicU64::new(0) }; SPANS];
+        Kept { spans: zero(), claims: zero(), turn: Cell32::new(0) }
     }
 
-    // Relaxed, here and below: a hint.
-    fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Whether a heap other than `own` may.
-    fn is_other(&self, own: Option<&Slot>) -> bool {
-        let keeper = self.get();
-        keeper != 0 && Some(keeper) != own.map(Slot::number)
-    }
-
-    fn enter(&self, slot: &Slot) {
-        let keeper = self.get();
-        if keeper != slot.number() && keeper != SEVERAL {
-            let first = self.0.compare_exchange(0, slot.number(), Ordering::Relaxed, Ordering::Relaxed);
-            if first.is_err() {
-                self.0.store(SEVERAL, Ordering::Relaxed);
+    /// With the fences that the models cannot have: while one thread takes spans and keeps them again, another takes them
+    /// back.
+    #[test]
+    fn a_span_is_in_one_hand() {
+        const TURNS: usize = 300_000;
+        const KEPT: u64 = 0;
+        let (kept, space, barrier) = (empty(), Mutex::new(()), Barrier::new());
+        // By number: who has the block.
+        let hands: Vec<AtomicU64> = (0..TURNS).map(|_| AtomicU64::new(KEPT)).collect();
+        let number = |block: usize| block / UNIT - 1;
+        let pause = |times: usize| (0..times).for_each(|_| crate::sync::spin());
+        let owner = || {
+            let take = || kept.take(1, UNIT, barrier);
+            let settled = || {
+                let _held = space.lock().expect("nobody panics here");
+                kept.settle();
+                take()
+            };
+            for turn in 0..TURNS {
+                let block = take().or_else(settled).unwrap_or((turn + 1) * UNIT);
+                let hand = &hands[number(block)];
+                assert_eq!(hand.swap(1, Ordering::Relaxed), KEPT, "taken by the owner");
+                pause(turn % 4);
+                assert_eq!(hand.swap(KEPT, Ordering::Relaxed), 1, "left by the owner");
+                assert!(kept.put(block, 1));
+                pause(turn % 8);
             }
-        }
-    }
-
-    fn clear(&self) {
-        self.0.store(0, Ordering::Relaxed)
-    }
-}
-
-impl Shared {
-    /// Cuts a span of `units` at a multiple of `align` units, for a heap.
-    pub(crate) fn take(&self, own: &Slot, units: usize, align: usize) -> Option<Span> {
-        let free = |space: &mut Space| space.take_free(self.map(), units, align);
-        self.take_past_kept(Some(own), free, |space| space.take(self.map(), units, align, self.filled()))
-    }
-
-    /// As [`Shared::take`], but of what was handed out before and is free.
-    pub(crate) fn take_free(&self, units: usize, align: usize) -> Option<Span> {
-        self.cut(|space| space.take_free(self.map(), units, align))
-    }
-
-    /// As [`Shared::take`] for a large block: one that the thread's heap keeps, or else from the space.
-    pub(crate) fn take_large(&self, units: usize, align: usize) -> Option<Span> {
-        let own = thread::find(self);
-        own.and_then(|local| self.take_kept(local, units, align)).or_else(|| {
-            let free = |space: &mut Space| space.take_free_large(self.map(), units, align);
-            let any = |space: &mut Space| space.take_large(self.map(), units, align, self.filled());
-            self.take_past_kept(own.and_then(Slot::of), free, any)
-        })
-    }
-
-    /// What is `free` in the space, or would be if nothing was kept, the caller's own first; else `any` memory.
-    fn take_past_kept(
-        &self,
-        own: Option<&Slot>,
-        free: impl Fn(&mut Space) -> Option<Span>,
-        any: impl Fn(&mut Space) -> Option<Span>,
-    ) -> Option<Span> {
-        if self.keeper.get() == 0 {
-            return self.cut(any);
-        }
-        let others = self.keeper.is_other(own);
-        let found = self.cut(|space| {
-            free(space).or_else(|| {
-                own.into_iter().for_each(|slot| slot.kept.drain(self.map(), space));
-                if others { free(space) } else { any(space) }
-            })
-        });
-        if found.is_some() || !others {
-            return found;
-        }
-        let heaps = self.heaps();
-        self.keeper.clear();
-        self.cut(|space| {
-            drain_all(self.map(), heaps, space);
-            any(space)
-        })
-    }
-
-    /// A span of that length that the thread's heap keeps.
-    #[inline]
-    pub(crate) fn take_kept(&self, local: &Local, units: usize, align: usize) -> Option<Span> {
-        let unit = Slot::of(local)?.kept.take(units, align)?;
-        self.map().set_tag(unit, tag::LARGE);
-        // It was in use, to its end perhaps.
-        Some(Span { unit, units, stale_end: unit + units })
-    }
-
-    /// Takes a large block's span back.
-    pub(crate) fn give_large(&self, unit: usize) {
-        if !thread::find(self).is_some_and(|local| self.keep_span(local, unit)) {
-            self.with_space(|space| space.give_large(self.map(), unit));
-        }
-    }
-
-    /// Frees a large block by having the thread's heap keep its span. `false`: it is none, or not one to be kept.
-    #[inline]
-    pub(crate) fn keep(&self, local: &Local, block: usize) -> bool {
-        let Some(unit) = self.map().unit_of(block) else { return false };
-        let begins = self.map().tag(unit) == tag::LARGE && self.map().address(unit) as usize == block;
-        begins && self.keep_span(local, unit)
-    }
-
-    #[inline]
-    fn keep_span(&self, local: &Local, unit: usize) -> bool {
-        let units = self.map().record(unit).units.get() as usize;
-        let Some(slot) = Slot::of(local) else { return false };
-        if units > LONGEST.min(self.map().units() / PART) || self.is_asked() {
-            return false;
-        }
-        self.map().set_tag(unit, tag::KEPT);
-        if !slot.kept.put(unit, units) {
-            self.with_space(|space| {
-                if let Some(old) = slot.kept.replace(unit, units) {
-                    space.give_large(self.map(), old);
+        };
+        std::thread::scope(|scope| {
+            let owner = scope.spawn(owner);
+            while !owner.is_finished() {
+                // Without the lock, for the owner may need it.
+                pause(10);
+                let _held = space.lock().expect("nobody panics here");
+                if kept.claim() {
+                    let passed = barrier.heavy();
+                    for block in kept.confirm(passed) {
+                        assert_eq!(hands[number(block)].swap(2, Ordering::Relaxed), KEPT, "taken from the owner");
+                    }
                 }
-            });
-        }
-        self.keeper.enter(slot);
-        true
+            }
+        });
     }
 
-    /// Gives back what all heaps keep.
-    pub(crate) fn give_all_kept(&self) {
-        let heaps = self.heaps();
-        self.keeper.clear();
-        self.with_space(|space| drain_all(self.map(), heaps, space));
-    }
-
-    fn cut(&self, work: impl FnOnce(&mut Space) -> Option<Span>) -> Option<Span> {
-        let span = self.with_space(work)?;
-        self.pace.hurry();
-        Some(span)
+    #[test]
+    fn a_refused_barrier_takes_nothing() {
+        let kept = empty();
+        assert!(kept.put(UNIT, 3) && kept.put(8 * UNIT, 3));
+        assert!(kept.claim());
+        assert_eq!(kept.confirm(false).count(), 0);
+        assert!(!kept.has_claims() && kept.count() == 2);
+        assert_eq!(kept.take(3, 8 * UNIT, Barrier::new()), Some(8 * UNIT));
+        assert!(kept.claim());
+        assert_eq!(kept.confirm(true).collect::<Vec<_>>(), [UNIT]);
+        assert_eq!((kept.take(3, UNIT, Barrier::new()), kept.count()), (None, 0));
     }
 }
 
-fn drain_all<'a>(map: &Map, heaps: impl Iterator<Item = &'a Slot>, space: &mut Space) {
-    heaps.for_each(|slot| slot.kept.drain(map, space));
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::lock::Lock;
+    use crate::sync::explored;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+
+    /// One more than are kept: the last is in the owner's hands.
+    const BLOCKS: usize = SPANS + 1;
+
+    struct Heap {
+        kept: Kept,
+        space: Lock,
+        /// What their users write to the blocks.
+        plain: [UnsafeCell<u32>; BLOCKS],
+    }
+
+    fn block(number: usize) -> usize {
+        (number + 1) * UNIT
+    }
+
+    impl Heap {
+        /// Keeps all blocks but the last, each of one unit more than its number.
+        fn new() -> Heap {
+            let word = || AtomicU64::new(0);
+            let zero = || [word(), word()];
+            let kept = Kept { spans: zero(), claims: zero(), turn: Cell32::new(0) };
+            let heap = Heap { kept, space: Lock::new(), plain: [(); BLOCKS].map(|()| UnsafeCell::new(0)) };
+            (0..SPANS).for_each(|number| assert!(heap.kept.put(block(number), number + 1)));
+            heap
+        }
+
+        /// Uses a block that is the calling thread's.
+        fn touch(&self, block: usize) -> usize {
+            let number = block / UNIT - 1;
+            // SAFETY: the block is in the caller's hands.
+            self.plain[number].with_mut(|word| unsafe { *word += 1 });
+            number
+        }
+
+        fn take(&self, number: usize) -> bool {
+            let take = || self.kept.take(number + 1, UNIT, Barrier::new());
+            let found = take().or_else(|| {
+                if self.kept.has_claims() {
+                    let _held = self.space.lock();
+                    self.kept.settle();
+                }
+                take()
+            });
+            found.is_some_and(|found| {
+                assert_eq!(found, block(number));
+                self.touch(found);
+                true
+            })
+        }
+
+        fn rob(&self) -> [u32; BLOCKS] {
+            let mut robbed = [0; BLOCKS];
+            let _held = self.space.lock();
+            if self.kept.claim() {
+                let passed = Barrier::new().heavy();
+                self.kept.confirm(passed).for_each(|block| robbed[self.touch(block)] += 1);
+            }
+            robbed
+        }
+    }
+
+    /// While the owner does `work` and returns what it holds, another thread takes all, some `times`: afterwards every block
+    /// is in exactly one place.
+    fn robbed(name: &str, times: usize, work: fn(&Heap) -> [u32; BLOCKS]) {
+        explored(name, move || {
+            let heap = Arc::new(Heap::new());
+            let owner = Arc::clone(&heap);
+            let owner = loom::thread::spawn(move || work(&owner));
+            let mut seen = [0; BLOCKS];
+            let add = |seen: &mut [u32; BLOCKS], more: [u32; BLOCKS]| {
+                seen.iter_mut().zip(more).for_each(|(seen, more)| *seen += more);
+            };
+            (0..times).for_each(|_| add(&mut seen, heap.rob()));
+            add(&mut seen, owner.join().unwrap());
+            let left = heap.kept.count();
+            let drained: Vec<usize> = heap.kept.drain().collect();
+            assert_eq!(drained.len(), left);
+            drained.into_iter().for_each(|block| seen[heap.touch(block)] += 1);
+            assert_eq!(seen, [1; BLOCKS]);
+        });
+    }
+
+    #[test]
+    fn who_takes_is_robbed() {
+        robbed("loom_kept_take", 1, |heap| [heap.take(0) as u32, heap.take(1) as u32, 1]);
+    }
+
+    #[test]
+    fn who_takes_and_puts_is_robbed() {
+        robbed("loom_kept_put", 2, |heap| {
+            if heap.take(0) {
+                assert!(heap.kept.put(block(0), 1));
+            }
+            [heap.take(0) as u32, 0, 1]
+        });
+    }
+
+    #[test]
+    fn who_replaces_is_robbed() {
+        robbed("loom_kept_replace", 2, |heap| {
+            let mut held = [0; BLOCKS];
+            heap.touch(block(2));
+            assert!(!heap.kept.put(block(2), 3));
+            let _held = heap.space.lock();
+            if let Some(old) = heap.kept.replace(block(2), 3) {
+                held[heap.touch(old)] += 1;
+            }
+            held
+        });
+    }
 }

@@ -1,11 +1,12 @@
 //! Requests that get a span of their own.
 
+use super::kept::LONGEST;
 use super::local::Local;
 use super::pace::Look;
 use super::recover;
 use super::refill::Served;
 use super::shared::Shared;
-use crate::class::{UNIT, large_slab};
+use crate::class::{UNIT, large_slab, short_large_slab};
 use crate::os;
 use crate::span::space::{Space, Span};
 use crate::span::tag;
@@ -40,12 +41,23 @@ pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool, l
     Some(Served { chunk: start as usize, zero })
 }
 
-/// A span that the thread's heap keeps, as [`allocate`] without zeros.
-#[inline]
-pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize, align: usize) -> Option<usize> {
-    let units = slab_of(shared.map().capacity(), size)? / UNIT;
-    let span = shared.take_kept(local, units, align.div_ceil(UNIT))?;
-    Some(shared.map().address(span.unit) as usize)
+/// A span that the thread's heap keeps, as [`allocate`] without zeros, for what is longer than any chunk and aligned at a
+/// unit at most.
+#[inline(always)]
+pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize) -> Option<usize> {
+    // None longer is kept, nor one as long as the arena.
+    if size > LONGEST {
+        return None;
+    }
+    // Rounding up to the alignment first would lead to the same length: all of these are multiples of it.
+    shared.take_kept(local, short_large_slab(size) / UNIT, UNIT)
+}
+
+/// Frees a block whose unit has the tag of a large one's first by having the thread's heap keep its span. `false`: it does
+/// not begin there, or is not one to be kept.
+#[inline(always)]
+pub(crate) fn keep(shared: &Shared, local: &Local, block: usize) -> bool {
+    block.is_multiple_of(UNIT) && shared.keep(local, block)
 }
 
 fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> {

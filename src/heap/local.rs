@@ -234,7 +234,12 @@ impl Local {
     /// Frees a chunk of which the address alone is known.
     #[inline(always)]
     pub(crate) fn free_by_address(&self, freed: usize) -> Beside {
-        let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
+        self.tag_at(freed).map_or(Beside::Nothing, |tag| self.free_tagged(freed, tag))
+    }
+
+    /// As [`Local::free_by_address`], with the tag of its unit.
+    #[inline(always)]
+    pub(crate) fn free_tagged(&self, freed: usize, tag: u64) -> Beside {
         match self.tag().own_record(tag) {
             Ok(record) => {
                 let class = pool_at(record).class();

@@ -17,6 +17,7 @@
 //! | [`refill`]   | allocation when the list is empty                                       |
 //! | [`large`]    | requests that get a span of their own                                   |
 //! | [`kept`]     | spans of freed large blocks, kept for the owner's next ones             |
+//! | `keeper`     | which of them are kept, and taking spans past them                      |
 //! | [`returns`]  | frees beyond the current pool: own pools, other heaps'                  |
 //! | [`owner`]    | who owns a heap, by the kernel's numbers                                |
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
@@ -40,6 +41,7 @@ mod handover;
 pub(crate) mod head;
 pub(crate) mod inbox;
 #[cfg(not(loom))]
+mod keeper;
 mod kept;
 #[cfg(not(loom))]
 pub(crate) mod large;

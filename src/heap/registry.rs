@@ -121,6 +121,7 @@ extern "C" fn after_fork_in_child() {
             if thread::owns(shared, slot) {
                 slot.owner.enter();
             } else if let Some(local) = slot.local() {
+                slot.kept.settle();
                 thread::depart(shared, local);
             }
         }

@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
-use super::kept::Keeper;
+use super::keeper::Keeper;
 use super::pace::Pace;
 use super::slot::{SLOT, Slot};
 use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
@@ -78,7 +78,7 @@ impl Shared {
                 wanted: AtomicU32::new(0),
                 next: AtomicUsize::new(0),
                 pace: Pace::new(),
-                keeper: Keeper::new(),
+                keeper: Keeper::new(map.units()),
                 recovery: Lock::new(),
                 recoveries: Cell32::new(0),
                 slots_lock: Lock::new(),
@@ -135,8 +135,12 @@ impl Shared {
 
     /// All heaps ever used.
     pub(crate) fn heaps(&self) -> impl Iterator<Item = &Slot> {
-        let used = self.with_slots(|slots| slots.used);
-        (1..=used).map(|number| self.slot(number))
+        (1..=self.used_slots()).map(|number| self.slot(number))
+    }
+
+    /// Slots ever used.
+    pub(crate) fn used_slots(&self) -> u32 {
+        self.with_slots(|slots| slots.used)
     }
 
     /// A heap for a new thread: a departed one with its pools, a free one, or a new one. `None`: no slot is left.

@@ -3,6 +3,8 @@
 //! The contract of every memory call: it reports failure as `false` or `None`, never aborts, and leaves `errno` as it
 //! was. Addresses and lengths are multiples of [`page_size`].
 
+mod barrier;
+pub(crate) use barrier::*;
 #[cfg(not(loom))]
 mod linux;
 #[cfg(not(any(loom, shuttle)))]
