@@ -346,6 +346,7 @@ mod tests {
             assert!(slab >= size && slab >= last && slab.is_multiple_of(UNIT));
             assert!((slab - size) * 8 <= slab);
             assert_eq!(large_slab(slab), Some(slab));
+            assert_eq!(short_large_slab(size), slab);
             last = slab;
         }
         assert_eq!(large_slab(usize::MAX), None);

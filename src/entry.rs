@@ -85,7 +85,7 @@ impl Arena {
     pub unsafe fn free(&self, ptr: NonNull<u8>) {
         self.unseal_unsized(ptr.as_ptr());
         // SAFETY: the caller's promise.
-        unsafe { Arena::deallocate_unclassed(ptr.as_ptr(), self) }
+        unsafe { Arena::deallocate_slow(ptr.as_ptr(), None, self) }
     }
 
     /// Bytes of a block that the caller may use: for a chunk, its slab's size.
@@ -153,7 +153,7 @@ impl Arena {
         })
     }
 
-    /// Frees a block whose layout tells the inlined half nothing, being large or aligned above 64, or is not known.
+    /// Frees a block whose layout tells the inlined half nothing: it is large, or aligned above 64.
     ///
     /// # Safety
     /// The block comes from this arena and is not used afterwards.
@@ -244,7 +244,8 @@ impl Arena {
         Arena::allocate_locked(request, arena, ask)
     }
 
-    /// As [`Arena::allocate_without_lock`] for what is longer than any chunk: a span that the thread's heap keeps.
+    /// As [`Arena::allocate_without_lock`] for what is longer than any chunk: a span that the thread's heap keeps. Not cold,
+    /// as above.
     #[inline(never)]
     extern "C" fn allocate_long(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
         // Relaxed: as in `pop_list`.

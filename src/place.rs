@@ -107,7 +107,7 @@ impl Config {
         }
     }
 
-    /// Whether a layout that no chunk is long enough for takes a span aligned like any other, if the arena is as long.
+    /// Whether a layout longer than any chunk takes a span, which may begin at any unit. (Or none: longer than the arena.)
     #[inline(always)]
     pub(crate) fn spans(&self, layout: Layout) -> bool {
         layout.align() <= UNIT && self.system_above.is_none_or(|most| layout.size() <= most)

@@ -4,9 +4,10 @@
 mod common;
 
 use std::alloc::{alloc, dealloc};
-use std::sync::mpsc;
+use std::ptr::NonNull;
 
 use arenal::{Arena, Config, Exhausted};
+use common::keeper::{beside_a_keeper, block};
 use common::{Block, KIB, MIB, bounded, layout, verify};
 
 // Its lists and heaps are not those of the other arenas.
@@ -18,30 +19,6 @@ fn attached() -> Arena {
     let arena = bounded(1024 * MIB);
     block(&arena, 8).free(&arena);
     arena
-}
-
-fn block(arena: &Arena, size: usize) -> Block {
-    Block::new(arena, layout(size, 8), size as u64).expect("memory")
-}
-
-/// Frees one block of each size in a thread that lives while `work` is done.
-fn beside_a_keeper(arena: &Arena, sizes: &[usize], work: impl FnOnce()) {
-    let (freed, has_freed) = mpsc::channel();
-    let (done, is_done) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        let keeper = scope.spawn(move || {
-            // The small one gives the thread a heap.
-            let blocks: Vec<Block> = sizes.iter().chain(&[8]).map(|&size| block(arena, size)).collect();
-            blocks.into_iter().for_each(|block| block.free(arena));
-            freed.send(()).expect("a receiver");
-            is_done.recv().expect_err("nothing is sent");
-        });
-        has_freed.recv().expect("a sender");
-        work();
-        drop(done);
-        // The scope itself does not wait for the exit hooks.
-        keeper.join().expect("no panic");
-    });
 }
 
 /// What the arena grows by, while a block of each size is allocated.
@@ -86,6 +63,24 @@ fn so_it_does_in_the_program_s_arena() {
     });
     let count = came_again.count();
     assert!(count >= 50, "{count} of 100 times");
+}
+
+/// On both sides of the longest chunk, of where lengths get coarser, and of the longest span that is kept.
+#[test]
+fn lengths_of_the_program_s_arena_are_told_apart() {
+    for edge in [128 * KIB, 256 * KIB, 4 * MIB] {
+        for (kept, asked) in [(edge, edge + 1), (edge + 1, edge), (edge - 1, edge), (edge, edge)] {
+            for size in [kept, asked] {
+                // SAFETY: the size is not zero; the block is as long, and freed once with the same layout.
+                unsafe {
+                    let block = alloc(layout(size, 8));
+                    assert!(PROGRAM.usable_size(NonNull::new(block).expect("memory")) >= size);
+                    block.write_bytes(1, size);
+                    dealloc(block, layout(size, 8));
+                }
+            }
+        }
+    }
 }
 
 #[test]

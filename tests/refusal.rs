@@ -6,6 +6,7 @@ use std::alloc::GlobalAlloc;
 use std::ffi::c_long;
 
 use arenal::{Arena, Config, HugePages};
+use common::keeper::{beside_a_keeper, block};
 use common::{Block, Chain, KIB, MIB, Rng, bounded, in_fork, layout};
 
 const ADVISE: &[c_long] = &[libc::SYS_madvise];
@@ -189,6 +190,38 @@ fn realloc_without_any_memory_call() {
                 block.resize(&arena, 5 * MIB); // refused or not: `resize` checks the contents
                 block.free(&arena);
                 beside.free(&arena);
+                common::verify(&arena);
+            });
+        }
+    });
+}
+
+/// The fence of all threads, without which nobody takes back what a running thread keeps. Refused from the beginning, it
+/// is done without.
+#[test]
+fn kept_spans_when_the_barrier_is_refused() {
+    common::in_child("kept_spans_when_the_barrier_is_refused", || {
+        for (early, errno) in [(true, libc::ENOSYS), (true, libc::EPERM), (false, libc::EPERM)] {
+            in_fork(|| {
+                let arena = bounded(64 * MIB);
+                let fill = || std::iter::from_fn(|| Block::new(&arena, layout(240 * KIB, 8), 1)).collect::<Vec<_>>();
+                if early {
+                    refuse(&[libc::SYS_membarrier], errno);
+                }
+                let blocks = fill();
+                let count = blocks.len();
+                if !early {
+                    refuse(&[libc::SYS_membarrier], errno);
+                }
+                blocks.into_iter().for_each(|block| block.free(&arena));
+                beside_a_keeper(&arena, &[240 * KIB, 200 * KIB], || {
+                    let blocks = fill();
+                    // One has no place beside the pool of a small block.
+                    let kept = if early { 1 } else { 3 };
+                    assert!(blocks.len() + kept >= count, "{} of {count}", blocks.len());
+                    blocks.into_iter().for_each(|block| block.free(&arena));
+                });
+                block(&arena, MIB).free(&arena);
                 common::verify(&arena);
             });
         }

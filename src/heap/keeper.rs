@@ -2,9 +2,9 @@
 //!
 //! What a thread frees it mostly asks for again: a buffer of the same length, for the next piece of work. With a span of
 //! that length at hand neither way comes to the space's lock, which all threads share (after the spans that mimalloc's
-//! threads keep for themselves). Kept memory is free memory: whoever finds none long enough in the space takes back all
-//! that is kept, without the heaps' locks but with the space's, so that a fork finds each span here or there, before fresh
-//! memory is used or a request fails. So an arena holds no more for it.
+//! threads keep for themselves). Kept memory is free memory. Whoever finds none long enough in the space takes back all
+//! that is kept, before fresh memory is used or a request fails: so an arena holds no more for it. That takes the space's
+//! lock and none of the heaps': a fork finds each span here or there.
 
 use super::kept::LONGEST;
 use super::local::Local;
@@ -58,11 +58,19 @@ impl Keeper {
         keeper == SEVERAL || keeper == slot.number()
     }
 
+    #[cold]
+    #[inline(never)]
     fn enter(&self, slot: &Slot) {
-        let first = self.heap.compare_exchange(0, slot.number(), Ordering::Relaxed, Ordering::Relaxed);
-        if first.is_err_and(|keeper| keeper != slot.number()) {
-            self.heap.store(SEVERAL, Ordering::Relaxed);
+        if !self.knows(slot) {
+            let first = self.heap.compare_exchange(0, slot.number(), Ordering::Relaxed, Ordering::Relaxed);
+            if first.is_err() {
+                self.enter_several();
+            }
         }
+    }
+
+    fn enter_several(&self) {
+        self.heap.store(SEVERAL, Ordering::Relaxed);
     }
 
     fn clear(&self) {
@@ -84,16 +92,18 @@ impl Shared {
 
     /// As [`Shared::take`] for a large block: one that the thread's heap keeps, or else from the space.
     pub(crate) fn take_large(&self, units: usize, align: usize) -> Option<Span> {
-        let own = thread::find(self);
-        let take = |local| self.take_kept(local, units, align * UNIT);
-        let kept = own.and_then(|local| take(local).or_else(|| if self.settle(local) { take(local) } else { None }));
-        if let Some(unit) = kept.and_then(|block| self.map().unit_of(block)) {
+        let own = thread::find(self).and_then(Slot::of);
+        let kept = own.and_then(|slot| {
+            let settle = || self.with_space(|_| slot.kept.settle());
+            slot.kept.take_settled(units, align * UNIT, self.keeper.barrier, settle)
+        });
+        if let Some(unit) = kept.and_then(|block| self.take_kept_unit(block)) {
             // It was in use, to its end perhaps.
             return Some(Span { unit, units, stale_end: unit + units });
         }
         let free = |space: &mut Space| space.take_free_large(self.map(), units, align);
         let any = |space: &mut Space| space.take_large(self.map(), units, align, self.filled());
-        self.take_past_kept(own.and_then(Slot::of), free, any)
+        self.take_past_kept(own, free, any)
     }
 
     /// What is `free` in the space, or would be if nothing was kept, the caller's own first; else `any` memory.
@@ -109,7 +119,7 @@ impl Shared {
         let others = self.keeper.is_other(own);
         let found = self.cut(|space| {
             free(space).or_else(|| {
-                own.into_iter().flat_map(|slot| slot.kept.drain()).for_each(|block| self.give_kept(space, block));
+                self.drain(own, space);
                 if others { free(space) } else { any(space) }
             })
         });
@@ -117,28 +127,26 @@ impl Shared {
             return found;
         }
         let used = self.used_slots();
-        self.keeper.clear();
         self.cut(|space| {
             self.take_all_kept(used, space);
             any(space)
         })
     }
 
-    /// The address of a span of that length, at a multiple of `align` bytes, that the thread's heap kept.
+    /// The address of a span of that length that the thread's heap kept, if it is at hand.
     #[inline(always)]
-    pub(crate) fn take_kept(&self, local: &Local, units: usize, align: usize) -> Option<usize> {
-        let block = Slot::of(local)?.kept.take(units, align, self.keeper.barrier)?;
-        self.map().set_tag(self.map().unit_of(block)?, tag::LARGE);
+    pub(crate) fn take_kept(&self, local: &Local, units: usize) -> Option<usize> {
+        let block = Slot::of(local)?.kept.take(units, UNIT, self.keeper.barrier)?;
+        self.take_kept_unit(block)?;
         Some(block)
     }
 
-    /// Whether others had claimed spans of the thread's heap. It is known now which they took.
-    fn settle(&self, local: &Local) -> bool {
-        let claimed = Slot::of(local).filter(|slot| slot.kept.has_claims());
-        claimed.is_some_and(|slot| {
-            self.with_space(|_| slot.kept.settle());
-            true
-        })
+    /// The first unit of a span that was kept, and is a large block again.
+    #[inline(always)]
+    fn take_kept_unit(&self, block: usize) -> Option<usize> {
+        let unit = self.map().unit_of(block)?;
+        self.map().set_tag(unit, tag::LARGE);
+        Some(unit)
     }
 
     /// Takes a large block's span back.
@@ -158,40 +166,57 @@ impl Shared {
             return false;
         }
         self.map().set_tag(unit, tag::KEPT);
-        if !(self.keeper.knows(slot) && slot.kept.put(block, units as usize)) {
-            self.keep_slow(slot, block, units as usize);
+        if !slot.kept.put(block, units as usize) {
+            self.keep_instead(slot, block, units as usize);
+        } else if !self.keeper.knows(slot) {
+            self.keeper.enter(slot);
         }
         true
     }
 
-    /// Has a heap keep a span that has not kept any lately, or keeps enough.
+    /// Has a heap keep a span in the place of another.
     #[cold]
     #[inline(never)]
-    fn keep_slow(&self, slot: &Slot, block: usize, units: usize) {
-        if !slot.kept.put(block, units) {
-            self.with_space(|space| {
-                if let Some(old) = slot.kept.replace(block, units) {
-                    self.give_kept(space, old);
-                }
-            });
-        }
+    fn keep_instead(&self, slot: &Slot, block: usize, units: usize) {
+        self.with_space(|space| {
+            if let Some(old) = slot.kept.replace(block, units) {
+                self.give_kept(space, old);
+            }
+        });
         self.keeper.enter(slot);
     }
 
     /// Gives back what all heaps keep.
     pub(crate) fn give_all_kept(&self) {
+        let own = thread::find(self).and_then(Slot::of);
         let used = self.used_slots();
-        self.keeper.clear();
-        self.with_space(|space| self.take_all_kept(used, space));
+        self.with_space(|space| {
+            self.drain(own, space);
+            self.take_all_kept(used, space);
+        });
+    }
+
+    /// Gives what the caller's own heap keeps to the space.
+    fn drain(&self, own: Option<&Slot>, space: &mut Space) {
+        own.into_iter().flat_map(|slot| slot.kept.drain()).for_each(|block| self.give_kept(space, block));
     }
 
     /// Gives what the first `used` heaps keep to the space.
     fn take_all_kept(&self, used: u32, space: &mut Space) {
         let heaps = || (1..=used).map(|number| self.slot(number));
-        let claimed = heaps().filter(|slot| slot.kept.claim()).count();
-        if claimed > 0 {
-            let passed = self.keeper.barrier.heavy();
-            heaps().flat_map(|slot| slot.kept.confirm(passed)).for_each(|block| self.give_kept(space, block));
+        self.keeper.clear();
+        let mut left = heaps().map(|slot| slot.kept.claim()).sum::<usize>();
+        if left == 0 {
+            return;
+        }
+        let passed = self.keeper.barrier.heavy();
+        for block in heaps().flat_map(|slot| slot.kept.confirm(passed)) {
+            self.give_kept(space, block);
+            left -= 1;
+        }
+        if left > 0 {
+            // Their owners took them, and may have put them back.
+            self.keeper.enter_several();
         }
     }
 

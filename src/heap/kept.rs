@@ -13,12 +13,15 @@ use crate::sync::{AtomicU64, Cell32, Ordering};
 const SPANS: usize = 2;
 /// Bytes of the longest.
 pub(crate) const LONGEST: usize = 64 << 20;
+/// Blocks from so many units on (1 MiB) are written to all over, rather than used at their ends. After a fence that has the
+/// processor write out all that waits, a loop that writes to each page is faster by more than the fence costs (measured).
+const WRITTEN: usize = (1 << 20) / UNIT;
 /// In a claim: the span is not yet known to be there.
 const CLAIMED: u64 = UNIT as u64 / 2;
 
 /// See the module. All-zero bytes keep nothing.
 ///
-/// Invariants: only the heap's owner writes `spans`. Only holders of the space's lock write `claims`, and no claim is
+/// Invariants: only the heap's owner writes `spans`, or who has taken the heap from one that is gone. Only holders of the space's lock write `claims`, and no claim is
 /// under way while the lock is free. A claim equal to the span says that the span was taken: it stays until the owner
 /// notices. A kept span has the tag [`tag::KEPT`](crate::span::tag::KEPT), and counts as taken and large in the space.
 pub(crate) struct Kept {
@@ -53,9 +56,14 @@ impl Kept {
             let seen = kept.load(Ordering::Relaxed);
             let (block, length) = span(seen);
             if length == units && block.is_multiple_of(align) {
-                // Relaxed, both: the barrier orders them.
+                // Relaxed: the barrier orders it before the look for a claim.
                 kept.store(0, Ordering::Relaxed);
-                barrier.light();
+                if units < WRITTEN {
+                    barrier.light()
+                } else {
+                    barrier.ordinary()
+                }
+                // Relaxed: the barrier orders it.
                 if claim.load(Ordering::Relaxed) == 0 {
                     return Some(block);
                 }
@@ -66,10 +74,22 @@ impl Kept {
         None
     }
 
-    /// Whether others took spans, or are about to: then [`Kept::settle`] is due.
-    pub(crate) fn has_claims(&self) -> bool {
-        // Relaxed: what a claim says is asked under the lock.
-        self.claims.iter().any(|claim| claim.load(Ordering::Relaxed) != 0)
+    /// As [`Kept::take`]; but where others took spans, or were about to, `settle` is called first, which is to call
+    /// [`Kept::settle`] with the space's lock.
+    pub(crate) fn take_settled(
+        &self,
+        units: usize,
+        align: usize,
+        barrier: Barrier,
+        settle: impl FnOnce(),
+    ) -> Option<usize> {
+        self.take(units, align, barrier).or_else(|| {
+            // Relaxed: what a claim says is asked under the lock.
+            if self.claims.iter().any(|claim| claim.load(Ordering::Relaxed) != 0) {
+                settle();
+            }
+            self.take(units, align, barrier)
+        })
     }
 
     /// Empties the places of spans that others took. By the owner, or for one that is gone, with the space's lock.
@@ -89,14 +109,18 @@ impl Kept {
         true
     }
 
-    /// Keeps a span in the place of another, which it returns if it was not taken. By the owner, with the space's lock.
+    /// Keeps a span, if need be in the place of another, which it returns. By the owner, with the space's lock.
     pub(crate) fn replace(&self, block: usize, units: usize) -> Option<usize> {
+        self.settle();
+        if self.put(block, units) {
+            return None;
+        }
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
         let place = turn as usize % SPANS;
         let old = self.empty(place);
-        // Release: as in `put`.
-        self.spans[place].store(word(block, units), Ordering::Release);
+        // Relaxed: who takes it back has had the lock after this.
+        self.spans[place].store(word(block, units), Ordering::Relaxed);
         old
     }
 
@@ -116,20 +140,20 @@ impl Kept {
         is_there.then_some(span(seen).0)
     }
 
-    /// Claims all; whether there are any. By anybody, with the space's lock, who lets all threads pass the barrier next,
+    /// Claims all; how many there are. By anybody, with the space's lock, who lets all threads pass the barrier next,
     /// and calls [`Kept::confirm`] before the lock is free.
-    pub(crate) fn claim(&self) -> bool {
-        let mut any = false;
+    pub(crate) fn claim(&self) -> usize {
+        let mut count = 0;
         for (kept, claim) in self.spans.iter().zip(&self.claims) {
             // Relaxed: a glance, to be confirmed.
             let seen = kept.load(Ordering::Relaxed);
             if seen != 0 && claim.load(Ordering::Relaxed) == 0 {
                 // Relaxed: the barrier orders it before the look whether the span is still there.
                 claim.store(seen | CLAIMED, Ordering::Relaxed);
-                any = true;
+                count += 1;
             }
         }
-        any
+        count
     }
 
     /// What of the claimed is the claimant's: nothing unless all threads `passed` the barrier.
@@ -162,41 +186,53 @@ impl Kept {
     }
 }
 
+#[cfg(all(test, not(shuttle)))]
+impl Kept {
+    fn new() -> Kept {
+        let zero = || [(); SPANS].map(|()| AtomicU64::new(0));
+        Kept { spans: zero(), claims: zero(), turn: Cell32::new(0) }
+    }
+}
+
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    fn empty() -> Kept {
-        let zero = || [const { AtomicU64::new(0) }; SPANS];
-        Kept { spans: zero(), claims: zero(), turn: Cell32::new(0) }
-    }
-
     /// With the fences that the models cannot have: while one thread takes spans and keeps them again, another takes them
     /// back.
     #[test]
     fn a_span_is_in_one_hand() {
-        const TURNS: usize = 300_000;
+        const TURNS: usize = 100_000;
         const KEPT: u64 = 0;
-        let (kept, space, barrier) = (empty(), Mutex::new(()), Barrier::new());
+        const USED: u64 = 1;
+        const TAKEN: u64 = 2;
+        let (kept, space, barrier) = (Kept::new(), Mutex::new(()), Barrier::new());
         // By number: who has the block.
         let hands: Vec<AtomicU64> = (0..TURNS).map(|_| AtomicU64::new(KEPT)).collect();
         let number = |block: usize| block / UNIT - 1;
         let pause = |times: usize| (0..times).for_each(|_| crate::sync::spin());
+        let locked = || space.lock().expect("nobody panics here");
+        let hand = |block: usize, from: u64, to: u64| {
+            assert_eq!(hands[number(block)].swap(to, Ordering::Relaxed), from, "{from} to {to}");
+        };
         let owner = || {
-            let take = || kept.take(1, UNIT, barrier);
-            let settled = || {
-                let _held = space.lock().expect("nobody panics here");
-                kept.settle();
-                take()
-            };
             for turn in 0..TURNS {
-                let block = take().or_else(settled).unwrap_or((turn + 1) * UNIT);
-                let hand = &hands[number(block)];
-                assert_eq!(hand.swap(1, Ordering::Relaxed), KEPT, "taken by the owner");
+                // One more length than are kept.
+                let units = turn % (SPANS + 1) + 1;
+                let settle = || {
+                    let _held = locked();
+                    kept.settle();
+                };
+                let found = kept.take_settled(units, UNIT, barrier, settle);
+                let block = found.unwrap_or((turn + 1) * UNIT);
+                hand(block, KEPT, USED);
                 pause(turn % 4);
-                assert_eq!(hand.swap(KEPT, Ordering::Relaxed), 1, "left by the owner");
-                assert!(kept.put(block, 1));
+                hand(block, USED, KEPT);
+                if !kept.put(block, units) {
+                    let _held = locked();
+                    kept.replace(block, units).into_iter().for_each(|old| hand(old, KEPT, TAKEN));
+                }
                 pause(turn % 8);
             }
         };
@@ -205,26 +241,44 @@ mod tests {
             while !owner.is_finished() {
                 // Without the lock, for the owner may need it.
                 pause(10);
-                let _held = space.lock().expect("nobody panics here");
-                if kept.claim() {
+                let _held = locked();
+                if kept.claim() > 0 {
                     let passed = barrier.heavy();
-                    for block in kept.confirm(passed) {
-                        assert_eq!(hands[number(block)].swap(2, Ordering::Relaxed), KEPT, "taken from the owner");
-                    }
+                    kept.confirm(passed).for_each(|block| hand(block, KEPT, TAKEN));
                 }
             }
         });
     }
 
     #[test]
+    fn what_a_fork_cut_off_is_settled() {
+        let kept = Kept::new();
+        assert!(kept.put(UNIT, 1));
+        assert_eq!((kept.claim(), kept.confirm(true).count()), (1, 1));
+        // The owner had emptied the place, and was about to look for a claim.
+        kept.spans[0].store(0, Ordering::Relaxed);
+        kept.settle();
+        assert!(kept.put(UNIT, 1));
+        assert_eq!(kept.take_settled(1, UNIT, Barrier::new(), || kept.settle()), Some(UNIT));
+    }
+
+    #[test]
+    fn a_place_that_was_robbed_is_free() {
+        let kept = Kept::new();
+        assert!(kept.put(UNIT, 1) && kept.put(8 * UNIT, 2));
+        assert_eq!(kept.take(1, UNIT, Barrier::new()), Some(UNIT));
+        assert_eq!((kept.claim(), kept.confirm(true).count()), (1, 1));
+        assert!(kept.put(UNIT, 1) && !kept.put(16 * UNIT, 3));
+        assert_eq!((kept.replace(16 * UNIT, 3), kept.count()), (None, 2));
+    }
+
+    #[test]
     fn a_refused_barrier_takes_nothing() {
-        let kept = empty();
+        let kept = Kept::new();
         assert!(kept.put(UNIT, 3) && kept.put(8 * UNIT, 3));
-        assert!(kept.claim());
-        assert_eq!(kept.confirm(false).count(), 0);
-        assert!(!kept.has_claims() && kept.count() == 2);
+        assert_eq!((kept.claim(), kept.confirm(false).count(), kept.count()), (2, 0, 2));
         assert_eq!(kept.take(3, 8 * UNIT, Barrier::new()), Some(8 * UNIT));
-        assert!(kept.claim());
+        assert_eq!(kept.claim(), 1);
         assert_eq!(kept.confirm(true).collect::<Vec<_>>(), [UNIT]);
         assert_eq!((kept.take(3, UNIT, Barrier::new()), kept.count()), (None, 0));
     }
@@ -255,10 +309,8 @@ mod models {
     impl Heap {
         /// Keeps all blocks but the last, each of one unit more than its number.
         fn new() -> Heap {
-            let word = || AtomicU64::new(0);
-            let zero = || [word(), word()];
-            let kept = Kept { spans: zero(), claims: zero(), turn: Cell32::new(0) };
-            let heap = Heap { kept, space: Lock::new(), plain: [(); BLOCKS].map(|()| UnsafeCell::new(0)) };
+            let plain = [(); BLOCKS].map(|()| UnsafeCell::new(0));
+            let heap = Heap { kept: Kept::new(), space: Lock::new(), plain };
             (0..SPANS).for_each(|number| assert!(heap.kept.put(block(number), number + 1)));
             heap
         }
@@ -272,14 +324,11 @@ mod models {
         }
 
         fn take(&self, number: usize) -> bool {
-            let take = || self.kept.take(number + 1, UNIT, Barrier::new());
-            let found = take().or_else(|| {
-                if self.kept.has_claims() {
-                    let _held = self.space.lock();
-                    self.kept.settle();
-                }
-                take()
-            });
+            let settle = || {
+                let _held = self.space.lock();
+                self.kept.settle();
+            };
+            let found = self.kept.take_settled(number + 1, UNIT, Barrier::new(), settle);
             found.is_some_and(|found| {
                 assert_eq!(found, block(number));
                 self.touch(found);
@@ -290,7 +339,7 @@ mod models {
         fn rob(&self) -> [u32; BLOCKS] {
             let mut robbed = [0; BLOCKS];
             let _held = self.space.lock();
-            if self.kept.claim() {
+            if self.kept.claim() > 0 {
                 let passed = Barrier::new().heavy();
                 self.kept.confirm(passed).for_each(|block| robbed[self.touch(block)] += 1);
             }

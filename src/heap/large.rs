@@ -50,7 +50,7 @@ pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize) -> Option<usi
         return None;
     }
     // Rounding up to the alignment first would lead to the same length: all of these are multiples of it.
-    shared.take_kept(local, short_large_slab(size) / UNIT, UNIT)
+    shared.take_kept(local, short_large_slab(size) / UNIT)
 }
 
 /// Frees a block whose unit has the tag of a large one's first by having the thread's heap keep its span. `false`: it does

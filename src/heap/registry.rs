@@ -111,7 +111,7 @@ extern "C" fn after_fork_in_parent() {
 }
 
 /// The other threads do not exist in the child. None had its heap's lock; what one of them was doing without it leaks at
-/// most the chunk it was freeing, or the list that it was fetching from its current pool.
+/// most the chunk or span it was freeing or taking, or the list that it was fetching from its current pool.
 extern "C" fn after_fork_in_child() {
     Fork::end();
     each(Shared::unlock_after_fork);
@@ -121,7 +121,7 @@ extern "C" fn after_fork_in_child() {
             if thread::owns(shared, slot) {
                 slot.owner.enter();
             } else if let Some(local) = slot.local() {
-                slot.kept.settle();
+                shared.with_space(|_| slot.kept.settle());
                 thread::depart(shared, local);
             }
         }

@@ -22,9 +22,15 @@ impl Barrier {
             // SeqCst: the write stays before the read in the program; the heavy side's call orders both on the processor.
             core::sync::atomic::compiler_fence(Ordering::SeqCst);
         } else {
-            // SeqCst: with the fence of `heavy`, one of the two threads' reads comes after the other's write.
-            fence(Ordering::SeqCst);
+            self.ordinary();
         }
+    }
+
+    /// As [`Barrier::light`], by a fence of the thread's own processor, which has it write out all that waits.
+    #[inline(always)]
+    pub(crate) fn ordinary(self) {
+        // SeqCst: with what `heavy` does, one of the two threads' reads comes after the other's write.
+        fence(Ordering::SeqCst);
     }
 
     /// Between the write and the read of who comes seldom. `false`: it was refused, and the read tells nothing.

@@ -5,6 +5,7 @@
 mod block;
 mod bytes;
 mod chain;
+pub mod keeper;
 mod process;
 mod tally;
 
