@@ -11,6 +11,7 @@ pub(crate) struct Barrier {
 }
 
 impl Barrier {
+    /// The first in a process that has several threads by then waits until all of them have passed through the kernel.
     pub(crate) fn new() -> Barrier {
         Barrier { asymmetric: register() }
     }
