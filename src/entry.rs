@@ -58,8 +58,8 @@ impl Arena {
         NonNull::new(self.allocate_fast(not_empty(layout), Ask::Own)).ok_or(AllocError)
     }
 
-    /// As [`Arena::allocate`], all bytes zero; memory known to be fresh is not written to. Of a used block of 4 MiB or more,
-    /// parts that were hardly written to are given back to the OS instead.
+    /// As [`Arena::allocate`], all bytes zero; memory known to be fresh is not written to. Of a used block of 4 MiB
+    /// or more, parts that were hardly written to are given back to the OS instead.
     ///
     /// # Errors
     /// As [`Arena::allocate`].
@@ -221,8 +221,8 @@ impl Arena {
         }
     }
 
-    /// Allocates what the inlined half could not, in an arena whose lists that half knows: straight on where the thread has
-    /// something at hand.
+    /// Allocates what the inlined half could not, in an arena whose lists that half knows: straight on where the
+    /// thread has something at hand.
     #[cold]
     #[inline(never)]
     extern "C" fn allocate_without_lock(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
@@ -244,8 +244,8 @@ impl Arena {
         Arena::allocate_locked(request, arena, ask)
     }
 
-    /// As [`Arena::allocate_without_lock`] for what is longer than any chunk: a span that the thread's heap keeps. Not cold,
-    /// as above.
+    /// As [`Arena::allocate_without_lock`] for what is longer than any chunk: a span that the thread's heap keeps.
+    /// Not cold: one call, and straight on.
     #[inline(never)]
     extern "C" fn allocate_long(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
         // Relaxed: as in `pop_list`.

@@ -87,7 +87,7 @@
 //!    pool. It touches one line of metadata for the batch, and the chunks when it hands them out.
 //!
 //! A **large block**, above 128 KiB, has a span of its own:
-//! 1. one of the same length, of two that the thread's heap keeps from large blocks which it freed last, without a lock;
+//! 1. one of the same length, of two that the thread's heap keeps from large blocks which it freed last; no lock;
 //! 2. else a free one from the space; else what the heap keeps of other lengths goes back, then what all heaps keep, and
 //!    only then fresh memory is taken;
 //! 3. freed, by whatever thread, the span is kept by that thread's heap, if it has one, unless it is longer than a 256th of

@@ -25,7 +25,7 @@ fn inside(layout: Layout) -> bool {
 
 #[test]
 fn a_kept_span_serves_up_to_the_threshold() {
-    assert!(inside(layout(300_000, 8)), "and is kept");
+    assert!(inside(layout(300_000, 8)), "and kept after that");
     assert!(!inside(layout(300_001, 8)), "of the same slab");
     assert!(inside(layout(300_000, 8)));
 }
@@ -33,7 +33,7 @@ fn a_kept_span_serves_up_to_the_threshold() {
 #[test]
 fn a_kept_span_serves_at_its_alignment() {
     for align in [8, 4 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 256 * KIB] {
-        assert!(inside(layout(200_000, 8)), "and is kept");
+        assert!(inside(layout(200_000, 8)), "and kept after that");
         assert!(inside(layout(200_000, align)), "{align}");
     }
 }

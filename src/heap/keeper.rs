@@ -1,10 +1,11 @@
 //! Which spans heaps keep, and how spans are taken past those that are kept.
 //!
-//! What a thread frees it mostly asks for again: a buffer of the same length, for the next piece of work. With a span of
-//! that length at hand neither way comes to the space's lock, which all threads share (after the spans that mimalloc's
-//! threads keep for themselves). Kept memory is free memory. Whoever finds none long enough in the space takes back all
-//! that is kept, before fresh memory is used or a request fails: so an arena holds no more for it. That takes the space's
-//! lock and none of the heaps': a fork finds each span here or there.
+//! What a thread frees it mostly asks for again: a buffer of the same length, for the next piece of work. With a span
+//! of that length at hand neither way comes to the space's lock, which all threads share (after the spans that
+//! mimalloc's threads keep for themselves). Kept memory is free memory. Whoever finds none long enough in the space
+//! takes back all that is kept, before fresh memory is used or a request fails: so an arena holds no more for it.
+//! That takes the space's lock and none of the heaps': a fork finds each span here or there, but for one that its
+//! owner is about to take or to keep.
 
 use super::kept::LONGEST;
 use super::local::Local;
@@ -23,7 +24,8 @@ const PART: usize = if cfg!(shuttle) { 16 } else { 256 };
 
 /// See the module.
 pub(crate) struct Keeper {
-    /// Which heap may keep spans: its number, [`SEVERAL`], or 0. A hint: one that is overlooked is found before a request fails.
+    /// Which heap may keep spans: its number, [`SEVERAL`], or 0. A hint: one that is overlooked is found before a
+    /// request fails.
     heap: AtomicU32,
     /// Units of the longest span to be kept.
     most: u32,
@@ -215,7 +217,7 @@ impl Shared {
             left -= 1;
         }
         if left > 0 {
-            // Their owners took them, and may have put them back.
+            // Their owners took them, and may have put them back; or the barrier was refused.
             self.keeper.enter_several();
         }
     }

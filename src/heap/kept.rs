@@ -1,9 +1,9 @@
 //! Spans of freed large blocks that a heap keeps for its owner's next ones, and how others take them back.
 //!
-//! The owner puts spans in and takes them out with plain loads and stores. Who takes spans back from it claims them first,
-//! lets all threads pass a fence ([`Barrier`]), and looks again: a span that is still there is the claimant's. The owner
-//! looks for a claim after it has emptied a place; if there is one, it puts the span back, and learns under the space's lock
-//! whose it is.
+//! The owner puts spans in and takes them out with plain loads and stores. Who takes spans back from it claims them
+//! first, lets all threads pass a fence ([`Barrier`]), and looks again: a span that is still there is the claimant's.
+//! The owner looks for a claim after it has emptied a place; if there is one, it puts the span back, and learns under
+//! the space's lock whose it is.
 
 use crate::class::UNIT;
 use crate::os::Barrier;
@@ -13,17 +13,19 @@ use crate::sync::{AtomicU64, Cell32, Ordering};
 const SPANS: usize = 2;
 /// Bytes of the longest.
 pub(crate) const LONGEST: usize = 64 << 20;
-/// Blocks from so many units on (1 MiB) are written to all over, rather than used at their ends. After a fence that has the
-/// processor write out all that waits, a loop that writes to each page is faster by more than the fence costs (measured).
+/// Blocks from so many units on (1 MiB) are taken to be written to all over, rather than at their ends. After a fence
+/// by which the processor writes out all that waits, a loop that writes to each page is faster, by more than the
+/// fence costs: measured, not explained.
 const WRITTEN: usize = (1 << 20) / UNIT;
 /// In a claim: the span is not yet known to be there.
 const CLAIMED: u64 = UNIT as u64 / 2;
 
 /// See the module. All-zero bytes keep nothing.
 ///
-/// Invariants: only the heap's owner writes `spans`, or who has taken the heap from one that is gone. Only holders of the space's lock write `claims`, and no claim is
-/// under way while the lock is free. A claim equal to the span says that the span was taken: it stays until the owner
-/// notices. A kept span has the tag [`tag::KEPT`](crate::span::tag::KEPT), and counts as taken and large in the space.
+/// Invariants: only the heap's owner writes `spans`, or who has taken the heap from one that is gone. Only holders of
+/// the space's lock write `claims`, and no claim is under way while the lock is free. A claim equal to the span says
+/// that the span was taken: it stays until the owner notices. A kept span has the tag
+/// [`tag::KEPT`](crate::span::tag::KEPT), and counts as taken and large in the space.
 pub(crate) struct Kept {
     /// Each a [`word`]; 0: none.
     spans: [AtomicU64; SPANS],
@@ -33,8 +35,8 @@ pub(crate) struct Kept {
     turn: Cell32,
 }
 
-/// A span: its address, and its length in units where an address at the start of a unit is zero. Whoever frees a block has
-/// the address, and whoever gets it wants it, so that neither waits for any arithmetic.
+/// A span: its address, and its length in units where an address at the start of a unit is zero. Whoever frees a
+/// block has the address, and whoever gets it wants it, so that neither waits for any arithmetic.
 const fn word(block: usize, units: usize) -> u64 {
     (block | units) as u64
 }
@@ -47,8 +49,8 @@ const fn span(word: u64) -> (usize, usize) {
 const _: () = assert!(LONGEST / UNIT < CLAIMED as usize);
 
 impl Kept {
-    /// Takes a span of exactly that length, one unit at least, at a multiple of `align` bytes; not one that others took, or
-    /// are about to. By the owner.
+    /// Takes a span of exactly that length, one unit at least, at a multiple of `align` bytes; not one that others
+    /// took, or are about to. By the owner.
     #[inline(always)]
     pub(crate) fn take(&self, units: usize, align: usize, barrier: Barrier) -> Option<usize> {
         for (kept, claim) in self.spans.iter().zip(&self.claims) {
@@ -58,11 +60,7 @@ impl Kept {
             if length == units && block.is_multiple_of(align) {
                 // Relaxed: the barrier orders it before the look for a claim.
                 kept.store(0, Ordering::Relaxed);
-                if units < WRITTEN {
-                    barrier.light()
-                } else {
-                    barrier.ordinary()
-                }
+                barrier.light(units >= WRITTEN);
                 // Relaxed: the barrier orders it.
                 if claim.load(Ordering::Relaxed) == 0 {
                     return Some(block);
@@ -84,7 +82,8 @@ impl Kept {
         settle: impl FnOnce(),
     ) -> Option<usize> {
         self.take(units, align, barrier).or_else(|| {
-            // Relaxed: what a claim says is asked under the lock.
+            // Relaxed: what a claim says is asked under the lock. One that was under way may be gone by now, and the
+            // span there.
             if self.claims.iter().any(|claim| claim.load(Ordering::Relaxed) != 0) {
                 settle();
             }
@@ -164,8 +163,9 @@ impl Kept {
                 return None;
             }
             let wanted = claimed & !CLAIMED;
-            // Acquire: sees the tag, and all that was written to the block, before the next user's writes. The owner has not
-            // emptied the place then, and will see the claim when it has; or it has put the same span in again.
+            // Acquire: sees the tag, and all that was written to the block, before the next user's writes. The owner
+            // has not emptied the place then, and will see the claim when it has; or it has put the same span in
+            // again.
             let is_there = passed && kept.load(Ordering::Acquire) == wanted;
             claim.store(if is_there { wanted } else { 0 }, Ordering::Relaxed);
             is_there.then_some(span(wanted).0)
@@ -204,12 +204,10 @@ mod tests {
     #[test]
     fn a_span_is_in_one_hand() {
         const TURNS: usize = 100_000;
-        const KEPT: u64 = 0;
-        const USED: u64 = 1;
-        const TAKEN: u64 = 2;
+        let [there, used, taken] = [0, 1, 2];
         let (kept, space, barrier) = (Kept::new(), Mutex::new(()), Barrier::new());
         // By number: who has the block.
-        let hands: Vec<AtomicU64> = (0..TURNS).map(|_| AtomicU64::new(KEPT)).collect();
+        let hands: Vec<AtomicU64> = (0..TURNS).map(|_| AtomicU64::new(there)).collect();
         let number = |block: usize| block / UNIT - 1;
         let pause = |times: usize| (0..times).for_each(|_| crate::sync::spin());
         let locked = || space.lock().expect("nobody panics here");
@@ -218,20 +216,19 @@ mod tests {
         };
         let owner = || {
             for turn in 0..TURNS {
-                // One more length than are kept.
-                let units = turn % (SPANS + 1) + 1;
+                // One more length than are kept, with either fence.
+                let units = [1, 2, WRITTEN][turn % (SPANS + 1)];
                 let settle = || {
                     let _held = locked();
                     kept.settle();
                 };
-                let found = kept.take_settled(units, UNIT, barrier, settle);
-                let block = found.unwrap_or((turn + 1) * UNIT);
-                hand(block, KEPT, USED);
+                let block = kept.take_settled(units, UNIT, barrier, settle).unwrap_or((turn + 1) * UNIT);
+                hand(block, there, used);
                 pause(turn % 4);
-                hand(block, USED, KEPT);
+                hand(block, used, there);
                 if !kept.put(block, units) {
                     let _held = locked();
-                    kept.replace(block, units).into_iter().for_each(|old| hand(old, KEPT, TAKEN));
+                    kept.replace(block, units).into_iter().for_each(|old| hand(old, there, taken));
                 }
                 pause(turn % 8);
             }
@@ -244,7 +241,7 @@ mod tests {
                 let _held = locked();
                 if kept.claim() > 0 {
                     let passed = barrier.heavy();
-                    kept.confirm(passed).for_each(|block| hand(block, KEPT, TAKEN));
+                    kept.confirm(passed).for_each(|block| hand(block, there, taken));
                 }
             }
         });
@@ -302,16 +299,19 @@ mod models {
         plain: [UnsafeCell<u32>; BLOCKS],
     }
 
+    /// Lengths, for either fence.
+    const UNITS: [usize; BLOCKS] = [1, WRITTEN, 2];
+
     fn block(number: usize) -> usize {
         (number + 1) * UNIT
     }
 
     impl Heap {
-        /// Keeps all blocks but the last, each of one unit more than its number.
+        /// Keeps all blocks but the last.
         fn new() -> Heap {
             let plain = [(); BLOCKS].map(|()| UnsafeCell::new(0));
             let heap = Heap { kept: Kept::new(), space: Lock::new(), plain };
-            (0..SPANS).for_each(|number| assert!(heap.kept.put(block(number), number + 1)));
+            (0..SPANS).for_each(|number| assert!(heap.kept.put(block(number), UNITS[number])));
             heap
         }
 
@@ -328,7 +328,7 @@ mod models {
                 let _held = self.space.lock();
                 self.kept.settle();
             };
-            let found = self.kept.take_settled(number + 1, UNIT, Barrier::new(), settle);
+            let found = self.kept.take_settled(UNITS[number], UNIT, Barrier::new(), settle);
             found.is_some_and(|found| {
                 assert_eq!(found, block(number));
                 self.touch(found);
@@ -347,8 +347,8 @@ mod models {
         }
     }
 
-    /// While the owner does `work` and returns what it holds, another thread takes all, some `times`: afterwards every block
-    /// is in exactly one place.
+    /// While the owner does `work` and returns what it holds, another thread takes all, some `times`: afterwards
+    /// every block is in exactly one place.
     fn robbed(name: &str, times: usize, work: fn(&Heap) -> [u32; BLOCKS]) {
         explored(name, move || {
             let heap = Arc::new(Heap::new());
@@ -377,7 +377,7 @@ mod models {
     fn who_takes_and_puts_is_robbed() {
         robbed("loom_kept_put", 2, |heap| {
             if heap.take(0) {
-                assert!(heap.kept.put(block(0), 1));
+                assert!(heap.kept.put(block(0), UNITS[0]));
             }
             [heap.take(0) as u32, 0, 1]
         });
@@ -388,9 +388,9 @@ mod models {
         robbed("loom_kept_replace", 2, |heap| {
             let mut held = [0; BLOCKS];
             heap.touch(block(2));
-            assert!(!heap.kept.put(block(2), 3));
+            assert!(!heap.kept.put(block(2), UNITS[2]));
             let _held = heap.space.lock();
-            if let Some(old) = heap.kept.replace(block(2), 3) {
+            if let Some(old) = heap.kept.replace(block(2), UNITS[2]) {
                 held[heap.touch(old)] += 1;
             }
             held

@@ -16,22 +16,16 @@ impl Barrier {
         Barrier { asymmetric: register() }
     }
 
-    /// Between the write and the read of who comes often.
+    /// Between the write and the read of who comes often; an ordinary fence if the processor is to write out all that waits.
     #[inline(always)]
-    pub(crate) fn light(self) {
-        if self.asymmetric {
+    pub(crate) fn light(self, writes_out: bool) {
+        if self.asymmetric && !writes_out {
             // SeqCst: the write stays before the read in the program; the heavy side's call orders both on the processor.
             core::sync::atomic::compiler_fence(Ordering::SeqCst);
         } else {
-            self.ordinary();
+            // SeqCst: with what `heavy` does, one of the two threads' reads comes after the other's write.
+            fence(Ordering::SeqCst);
         }
-    }
-
-    /// As [`Barrier::light`], by a fence of the thread's own processor, which has it write out all that waits.
-    #[inline(always)]
-    pub(crate) fn ordinary(self) {
-        // SeqCst: with what `heavy` does, one of the two threads' reads comes after the other's write.
-        fence(Ordering::SeqCst);
     }
 
     /// Between the write and the read of who comes seldom. `false`: it was refused, and the read tells nothing.
