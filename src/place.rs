@@ -107,7 +107,8 @@ impl Config {
         }
     }
 
-    /// Whether a layout longer than any chunk takes a span, which may begin at any unit. (Or none: longer than the arena.)
+    /// Whether a layout longer than any chunk takes a span, which may begin at any unit. (Or none: longer than the
+    /// arena.)
     #[inline(always)]
     pub(crate) fn spans(&self, layout: Layout) -> bool {
         layout.align() <= UNIT && self.system_above.is_none_or(|most| layout.size() <= most)

@@ -41,8 +41,8 @@ pub(crate) fn allocate(shared: &Shared, size: usize, align: usize, zero: bool, l
     Some(Served { chunk: start as usize, zero })
 }
 
-/// A span that the thread's heap keeps, as [`allocate`] without zeros, for what is longer than any chunk and aligned at a
-/// unit at most.
+/// A span that the thread's heap keeps, as [`allocate`] without zeros, for what is longer than any chunk and aligned at
+/// a unit at most.
 #[inline(always)]
 pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize) -> Option<usize> {
     // None longer is kept, nor one as long as the arena.
@@ -53,8 +53,8 @@ pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize) -> Option<usi
     shared.take_kept(local, short_large_slab(size) / UNIT)
 }
 
-/// Frees a block whose unit has the tag of a large one's first by having the thread's heap keep its span. `false`: it does
-/// not begin there, or is not one to be kept.
+/// Frees a block whose unit has the tag of a large one's first by having the thread's heap keep its span. `false`: it
+/// does not begin there, or is not one to be kept.
 #[inline(always)]
 pub(crate) fn keep(shared: &Shared, local: &Local, block: usize) -> bool {
     block.is_multiple_of(UNIT) && shared.keep(local, block)
