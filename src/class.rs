@@ -133,6 +133,24 @@ const OUTBOX: [u8; CLASSES] = {
     table
 };
 
+/// Chunks in a magazine by class: 32 KiB worth and 64 at most, or else 512 KiB worth, 32 at most and 8 at least. (Where
+/// blocks of 1 to 64 KiB are replaced at random, 16 of each take 1.14 of the time of 32.)
+const MAGAZINE: [u8; CLASSES] = {
+    let mut table = [8; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        match SIZES[class] {
+            0..512 => table[class] = 64,
+            size @ 512..1024 => table[class] = ((32 << 10) / size) as u8,
+            1024..=16384 => table[class] = 32,
+            size @ 16385..65536 => table[class] = ((512 << 10) / size) as u8,
+            _ => {}
+        }
+        class += 1;
+    }
+    table
+};
+
 /// [`Class::borrows_at`] by class. Where several chunks share a cache line, so many must be there that the lines are mostly
 /// the thread's own; of larger ones so many that they are worth displacing its current pool. From 512 bytes on it never
 /// allocates from them: what it would have to fetch from the other thread's cache is more than the way home costs.
@@ -263,6 +281,11 @@ impl Class {
     #[inline(always)]
     pub(crate) const fn outbox(self) -> u8 {
         OUTBOX[self.index()]
+    }
+
+    /// Chunks in a magazine, see [`MAGAZINE`].
+    pub(crate) const fn magazine(self) -> usize {
+        if cfg!(shuttle) { 4 } else { MAGAZINE[self.index()] as usize }
     }
 
     /// Whether threads may share pools of this slab: its chunks fill cache lines, so that no two threads write to one.

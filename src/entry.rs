@@ -17,7 +17,7 @@ use crate::heap::local::{Beside, Local};
 use crate::heap::pace::Look;
 use crate::heap::refill::{self, Served};
 use crate::heap::shared::Shared;
-use crate::heap::{large, returns, thread};
+use crate::heap::{large, magazine, returns, thread};
 use crate::place::{Place, Request, not_empty};
 use crate::slab::chunk::FLOOR;
 use crate::span::tag;
@@ -178,6 +178,7 @@ impl Arena {
             Beside::Done => {}
             Beside::RanDown(record) => self.ran_down(record),
             Beside::Enough(class) => self.send_home(class),
+            Beside::Loaded(class) => self.set_aside_list(class),
             Beside::Nothing => return false,
         }
         true
@@ -212,12 +213,9 @@ impl Arena {
     /// The block comes from this arena, with a layout of this class, and is not used afterwards.
     #[inline(never)]
     pub(crate) unsafe extern "C" fn deallocate_beside(ptr: *mut u8, local: &Local, class: Class, arena: &Arena) {
-        match local.free_beside(class, ptr as usize) {
-            Beside::Done => {}
-            Beside::RanDown(record) => arena.ran_down(record),
-            Beside::Enough(class) => arena.send_home(class),
+        if !arena.has_freed(local.free_beside(class, ptr as usize)) {
             // SAFETY: the caller's promise.
-            Beside::Nothing => unsafe { Arena::deallocate_classed(ptr, class, arena) },
+            unsafe { Arena::deallocate_classed(ptr, class, arena) }
         }
     }
 
@@ -360,6 +358,14 @@ impl Arena {
     pub(crate) extern "C" fn send_home(&self, class: Class) {
         if let Some(shared) = self.known() {
             thread::with_primary(|local| returns::send_home(shared, local, class));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) extern "C" fn set_aside_list(&self, class: Class) {
+        if let Some(shared) = self.known() {
+            thread::with_primary(|local| magazine::set_aside(shared, local, class));
         }
     }
 

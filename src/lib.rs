@@ -76,6 +76,11 @@
 //! 3. at 0 the slow half looks at the pool: it becomes available to allocations again, or, empty, goes back to the
 //!    arena for any slab of any thread.
 //!
+//! A thread that replaces blocks of many sizes at random, so that nobody foresees which pool is next and each gives few
+//! chunks, has *magazines* instead of current pools: what it frees of its own goes to its slab's list, of whatever pool
+//! it is, and is handed out again first. After so many frees the list is set aside, and what was set aside before goes
+//! back to its pools (`src/heap/magazine.rs`; `src/heap/habit.rs` tells such threads from others).
+//!
 //! A **remote free**:
 //! 1. the tag shows another number: the chunk goes to the freeing thread's outbox, one list per slab. Its line is asked
 //!    for, and its link written when the next chunk comes: it may lie in another processor's cache. From small slabs
@@ -105,7 +110,8 @@
 //! whether the thread sleeps in a system call of its own, so that no push or pop can be under way. Then the request is
 //! tried again. Pools that other threads use in part, but for their current ones, are handed over to the common heap
 //! next: a running thread does so when it next takes its heap's lock; for one that sleeps the asking thread does it,
-//! which changes their tags first and then makes sure of the sleep. Who needs such a pool inherits it. Then what
+//! which changes their tags first and then makes sure of the sleep. What is set aside in magazines goes back to its pools
+//! before. Who needs such a pool inherits it. Then what
 //! [`Config::on_exhausted`] says happens. Where the kernel does not tell (no file descriptor is left, no `/proc`),
 //! where the thread blocks a signal that has a handler, or a handler lets its own signal through (`SA_NODEFER`), a
 //! thread is taken to be busy, and keeps its current pools.
@@ -114,8 +120,8 @@
 //!
 //! No cache line is written by two threads on a hit or a local free. The space's lock is taken once for a pool, and for
 //! large blocks unless the thread keeps a span of the same length. See each type's documentation for the sources of the
-//! ideas: mimalloc (lists per pool), snmalloc (batches of remote frees, whole lists taken), BatchIt (batches per pool),
-//! TLSF (free spans).
+//! ideas: mimalloc (lists per pool), Bonwick and Adams (magazines), snmalloc (batches of remote frees, whole lists
+//! taken), BatchIt (batches per pool), TLSF (free spans).
 //!
 //! # Hardened
 //!

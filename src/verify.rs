@@ -2,8 +2,10 @@
 
 use crate::arena::Arena;
 use crate::class::Class;
+use crate::heap::local::Local;
 use crate::heap::shared::Shared;
 use crate::heap::slot::Slot;
+use crate::slab::chunk::FLOOR;
 use crate::slab::pool::{Pool, Standing};
 use crate::span::tag;
 
@@ -37,6 +39,7 @@ impl Arena {
 fn verify_heap(shared: &Shared, slot: &Slot) -> usize {
     let map = shared.map();
     let _held = slot.lock.lock();
+    let loads = slot.local().is_some_and(Local::has_magazines);
     let mut pools = slot.spares();
     for class in Class::all() {
         let slab = slot.slab(class);
@@ -51,7 +54,9 @@ fn verify_heap(shared: &Shared, slot: &Slot) -> usize {
                 count += 1;
             }
         }
+        assert!(loads || slot.magazine(class).aside() < FLOOR, "set aside by a thread without magazines");
         if let Some(unit) = slab.current() {
+            assert!(!loads, "a current pool beside magazines");
             let pool = Pool::at(map, unit);
             assert!(pool.standing() == Standing::Current && pool.class() == class);
             verify_tags(shared, slot, unit);

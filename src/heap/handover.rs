@@ -11,11 +11,11 @@
 //!   the store of a free, so that it will read the new tag when it wakes. If it does not sleep, the old tags are put back;
 //!   frees in between went to the outbox, from where they find home by the tag of that time.
 //!
-//! Current pools are not handed over.
+//! Current pools are not handed over. What a running owner has in magazines it gives back to its pools before.
 
 use super::shared::{COMMON, Shared};
 use super::slot::Slot;
-use super::thread;
+use super::{magazine, steal, thread};
 use crate::class::Class;
 use crate::os;
 use crate::slab::pool::{Pool, Standing};
@@ -102,6 +102,12 @@ pub(crate) fn answer(shared: &Shared, slot: &Slot, serves: Option<Class>) {
     let kept = if serves == Some(class) { 1 } else { 0 };
     let common = shared.slot(COMMON);
     let Some(_held) = common.lock.try_lock() else { return };
+    if kept == 0
+        && let Some(local) = slot.local().filter(|local| local.has_magazines())
+    {
+        steal::settle(slot, local, class);
+        magazine::unload(shared, slot, local, class);
+    }
     for unit in givers(shared, slot, class).skip(kept).take(POOLS) {
         tag(shared, common, unit);
         hand_over(shared, slot, common, unit);

@@ -1,5 +1,5 @@
 //! What a thread touches on every operation: for each slab its list, the address range of the pool that the list came
-//! from, and the list of other heaps' chunks that it freed.
+//! from, if there is such a pool, and the list of other heaps' chunks that it freed.
 //!
 //! The current-pool list (after snmalloc's taking of whole lists and mimalloc's per-page lists): an allocation pops, a
 //! free into the same pool pushes, and neither touches the pool's metadata. Of the primary arena it lives in
@@ -21,11 +21,12 @@ use crate::sync::{AtomicU64, CellUsize, Ordering};
 /// One slab's list, on half a cache line.
 #[repr(C, align(32))]
 pub(crate) struct Chunks {
-    /// Chunks to allocate: of the current pool; without one, borrowed from other heaps.
+    /// Chunks to allocate: of the current pool; without one, of any of the thread's pools or borrowed from other heaps.
     pub(crate) list: Head,
     /// Last byte of the current pool; 0: no current pool.
     last: CellUsize,
-    /// Bytes of the current pool. The owner's alone, and so a compare reads it from memory.
+    /// Bytes of the current pool. The owner's alone, and so a compare reads it from memory. Without one: how many more
+    /// chunks a magazine has room for.
     bytes: Cell<usize>,
 }
 
@@ -64,6 +65,25 @@ impl Chunks {
         self.last.set(base + bytes - 1);
     }
 
+    /// There is no current pool: so many frees until the list is set aside.
+    pub(crate) fn load(&self, room: usize) {
+        self.bytes.set(room);
+    }
+
+    /// Chunks put since then, while there is no current pool.
+    pub(crate) fn put_since_load(&self, class: Class) -> u32 {
+        class.magazine().saturating_sub(self.bytes.get()) as u32
+    }
+
+    /// Pushes a chunk of any of the thread's pools, while it has no current ones; whether the list is to be set aside.
+    #[inline(always)]
+    fn put(&self, freed: usize) -> bool {
+        chunk::link(freed, self.list.get());
+        self.list.set(freed);
+        self.bytes.set(self.bytes.get().wrapping_sub(1));
+        self.bytes.get() == 0
+    }
+
     pub(crate) fn no_pool(&self) {
         self.last.set(0);
     }
@@ -77,6 +97,8 @@ pub(crate) enum Beside {
     RanDown(usize),
     /// It is gathered with others of other heaps' of this slab, and these are enough to be sent home.
     Enough(Class),
+    /// It is free, and in the list of this slab, and with it as many as a magazine holds.
+    Loaded(Class),
     /// Nothing: it is no chunk of this arena, or the thread has no heap, or is watched.
     Nothing,
 }
@@ -95,7 +117,8 @@ pub(crate) struct Local {
     units: Cell<usize>,
     /// Their tags, from the last unit's on.
     tags: Cell<*const AtomicU64>,
-    /// [`OwnerTag`] of the heap.
+    /// [`OwnerTag`] of the heap, and whether the thread has magazines. Written under the heap's lock, by its owner; thieves
+    /// read it there.
     tag: Cell<u64>,
     habit: Habit,
     /// Address of the thread's [`Slot`](super::slot::Slot); 0: none.
@@ -156,6 +179,16 @@ impl Local {
         Class::all().for_each(|class| self.gathered(class).room.set(class.outbox()));
         self.habit.begin();
         self.slot.set(slot);
+    }
+
+    /// Whether what the thread frees of its own is to go to magazines.
+    pub(crate) fn load_magazines(&self, loads: bool) {
+        self.tag.set(self.tag().loading(loads).bits());
+    }
+
+    /// Whether what the thread frees of its own goes to magazines: it has no current pools then.
+    pub(crate) fn has_magazines(&self) -> bool {
+        self.tag().is_loading()
     }
 
     /// Whether the slow half is to see the thread's frees.
@@ -226,6 +259,9 @@ impl Local {
         let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
             Ok(record) => free_to_pool(record, freed),
+            // What most are comes first.
+            Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
+            Err(rest) if OwnerTag::loaded_record(rest).is_some() => self.free_to_magazine(class, freed),
             Err(rest) if OwnerTag::both_primary(rest) => self.free_to_outbox(class, freed),
             Err(_) => Beside::Nothing,
         }
@@ -245,13 +281,20 @@ impl Local {
                 let class = pool_at(record).class();
                 if self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
             }
-            Err(rest) => match tag::pool_of(tag) {
-                Some((_, record)) if OwnerTag::both_primary(rest) => {
+            Err(rest) => match (OwnerTag::loaded_record(rest), tag::pool_of(tag)) {
+                (Some(record), _) => self.free_to_magazine(pool_at(record).class(), freed),
+                (None, Some((_, record))) if OwnerTag::both_primary(rest) => {
                     self.free_to_outbox(pool_at(record).class(), freed)
                 }
                 _ => Beside::Nothing,
             },
         }
+    }
+
+    /// Frees a chunk of the thread's own to its slab's list; it has magazines.
+    #[inline(always)]
+    pub(crate) fn free_to_magazine(&self, class: Class, freed: usize) -> Beside {
+        if self.chunks(class).put(freed) { Beside::Loaded(class) } else { Beside::Done }
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@
 //! | `links`      | where the links of free chunks are                                      |
 //! | `note`       | what a thief of a list may have to give back                            |
 //! | `gathered`   | a list of other heaps' chunks, linked late                              |
-//! | [`habit`]    | whether frees into current pools go to the thread's lists               |
+//! | [`habit`]    | whether frees go to the thread's lists, the pools', or magazines        |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
 //! | `stock`      | what a heap has of one slab                                             |
 //! | `shelf`      | putting a slab's current pool away                                      |
@@ -15,6 +15,7 @@
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
 //! | `storage`    | the thread's own storage, reached without a call                        |
 //! | [`refill`]   | allocation when the list is empty                                       |
+//! | `magazine`   | what a thread without a foreseeable habit frees of its own chunks       |
 //! | [`large`]    | requests that get a span of their own                                   |
 //! | [`kept`]     | spans of freed large blocks, kept for the owner's next ones             |
 //! | `keeper`     | which of them are kept, and taking spans past them                      |
@@ -48,6 +49,8 @@ pub(crate) mod large;
 mod links;
 #[cfg(not(loom))]
 pub(crate) mod local;
+#[cfg(not(loom))]
+pub(crate) mod magazine;
 mod note;
 #[cfg(not(loom))]
 pub(crate) mod outbox;

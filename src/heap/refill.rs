@@ -2,8 +2,8 @@
 //!
 //! What the current pool can give is the owner's to take without a lock ([`without_lock`]), unless the thread has
 //! freed so many of other heaps' chunks that it is to allocate from these. Then, with the heap's lock, in this order,
-//! cheapest first: these (they are warm in its cache, and travel twice less), three times in four; what other threads
-//! returned to the current pool; more carving of it; for a thread of many that has no pool of the slab yet, a chunk of
+//! cheapest first: what is set aside in its magazine, if it has magazines; other heaps' (they are warm in its cache, and
+//! travel twice less), three times in four; what other threads returned to the current pool; more carving of it; for a thread of many that has no pool of the slab yet, a chunk of
 //! the common heap's; another pool of the slab with free chunks; an empty pool or a new span; then full pools with a
 //! few chunks back, the common heap's, and at last memory parked elsewhere ([`recover`], [`handover`]).
 
@@ -13,7 +13,7 @@ use super::pace::Look;
 use super::shared::{COMMON, Shared};
 use super::slot::Slot;
 use super::stock::Slab;
-use super::{habit, handover, recover, steal, thread};
+use super::{habit, handover, magazine, recover, steal, thread};
 use crate::class::Class;
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
@@ -33,7 +33,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    fn used(chunk: usize) -> Served {
+    pub(super) fn used(chunk: usize) -> Served {
         Served { chunk, zero: false }
     }
 }
@@ -135,6 +135,13 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     if let Some(chunk) = chunks.pop(chunk::FLOOR) {
         return Some(Served::used(chunk));
     }
+    if local.has_magazines() {
+        // Also one that allocates more than it frees is to find out what they are worth.
+        habit::count(shared, local, local.chunks(class).put_since_load(class) + class.magazine() as u32 / 2);
+        if let Some(found) = magazine::reload(shared, slot, local, class) {
+            return Some(found);
+        }
+    }
     let slab = slot.slab(class);
     if local.may_borrow(class) {
         // There is none if a thief was here, or if the next one freed is to go home at once.
@@ -167,6 +174,13 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
             return Some(found);
         }
         let unit = next_pool(shared, slot, class)?;
+        if local.has_magazines() {
+            let found = magazine::load(shared, slot, local, class, unit);
+            if found.is_some() {
+                return found;
+            }
+            continue;
+        }
         make_current(shared, slot, local, class, unit);
         if let Some(chunk) = chunks.pop(chunk::FLOOR) {
             return Some(Served::used(chunk));

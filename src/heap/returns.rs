@@ -4,7 +4,8 @@ use core::ptr;
 
 use super::habit;
 use super::handover;
-use super::local::Local;
+use super::local::{Beside, Local};
+use super::magazine;
 use super::outbox;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -26,7 +27,7 @@ pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
     // Another thread may have given the empty pool away before the lock was ours. Only this thread takes pools for
     // this heap, so that a pool which is still tagged as ours is the same one.
     let pool = Pool::at(shared.map(), unit);
-    if local.tag().own_record(shared.map().tag(unit)) == Ok(ptr::from_ref(pool) as usize) && pool.ran_down() {
+    if local.tag().owned_record(shared.map().tag(unit)) == Some(ptr::from_ref(pool) as usize) && pool.ran_down() {
         // It may be empty, and then none of its chunks is handed out again by a list.
         if pool.standing() == Standing::Available {
             habit::count(shared, local, pool.freed());
@@ -49,7 +50,7 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u6
     }
     let local = thread::find(shared);
     if let Some(local) = local
-        && local.tag().own_record(tag).is_ok()
+        && local.tag().owned_record(tag).is_some()
     {
         return free_own(shared, local, freed, pool, class);
     }
@@ -86,6 +87,12 @@ pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
 fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Option<Class>) {
     let pool = Pool::at(shared.map(), unit);
     let class = class.unwrap_or_else(|| class_of(shared, freed));
+    if local.has_magazines() {
+        if let Beside::Loaded(class) = local.free_to_magazine(class, freed) {
+            magazine::set_aside(shared, local, class);
+        }
+        return;
+    }
     let current = pool.standing() == Standing::Current;
     let ran_out = !local.chunks(class).push(freed) && pool.push(freed);
     if local.habit().is_watched() {

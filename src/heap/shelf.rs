@@ -2,6 +2,7 @@
 //! would take fresh memory while this one's pool lies there unused.
 
 use super::local::Local;
+use super::magazine;
 use super::outbox::send_home;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -19,7 +20,7 @@ const WALKS: usize = 4;
 
 impl Slot {
     /// Empties the owner's lists of a slab: its list goes back to the current pool, and that to the lists or the arena;
-    /// other heaps' chunks go home. By the owner, or for a heap whose owner is gone.
+    /// magazines and other heaps' chunks go home. By the owner, or for a heap whose owner is gone.
     pub(crate) fn shelve(&self, shared: &Shared, local: &Local, class: Class) {
         steal::settle(self, local, class);
         send_home(shared, local.take_outbox(class));
@@ -37,6 +38,10 @@ impl Slot {
         let Some(local) = local else { return shared.take(self, units, align) };
         let free = shared.take_free(units, align);
         free.or_else(|| {
+            if local.has_magazines() {
+                magazine::unload_all(shared, self, local);
+                self.give_spares(shared);
+            }
             self.retire_unused(shared, local);
             shared.take(self, units, align)
         })
@@ -67,14 +72,14 @@ impl Slot {
     }
 
     /// Puts the owner's list of a slab back into its current pool, and that into the heap's lists or, if it is empty, to the
-    /// arena; a list without a pool is other heaps' and goes home. Nothing is owed.
-    fn shelve_list(&self, shared: &Shared, local: &Local, class: Class) {
-        let chunks = local.chunks(class);
-        let head = chunks.list.take();
+    /// arena; without a pool its chunks go each to its own, or home. Nothing is owed.
+    pub(super) fn shelve_list(&self, shared: &Shared, local: &Local, class: Class) {
         let slab = self.slab(class);
         let Some(unit) = slab.current() else {
-            return send_home(shared, head);
+            return magazine::unload(shared, self, local, class);
         };
+        let chunks = local.chunks(class);
+        let head = chunks.list.take();
         let map = shared.map();
         let pool = Pool::at(map, unit);
         let base = map.address(unit) as usize;

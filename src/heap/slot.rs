@@ -11,6 +11,8 @@ use core::cell::Cell;
 use super::inbox::Inbox;
 use super::kept::Kept;
 use super::local::Local;
+use super::magazine::Magazine;
+use super::outbox::send_home;
 use super::owner::Owner;
 use super::shared::Shared;
 use super::steal::Owed;
@@ -47,6 +49,7 @@ pub(crate) struct Slot {
     pub(crate) cursor: Cell32,
     slabs: [Slab; CLASSES],
     owed: [Owed; CLASSES],
+    magazines: [Magazine; CLASSES],
     pub(crate) kept: Kept,
     /// The owner's lists, unless the arena is the primary one.
     pub(crate) own: Local,
@@ -77,6 +80,10 @@ impl Slot {
 
     pub(crate) fn owed(&self, class: Class) -> &Owed {
         &self.owed[class.index()]
+    }
+
+    pub(crate) fn magazine(&self, class: Class) -> &Magazine {
+        &self.magazines[class.index()]
     }
 
     #[inline(always)]
@@ -127,6 +134,13 @@ impl Slot {
             Some(unit) if local.habit().pushes() => {
                 chunks.set_pool(shared.map().address(unit) as usize, Pool::at(shared.map(), unit).units() * UNIT);
             }
+            current if local.has_magazines() => {
+                if current.is_some() {
+                    super::steal::settle(self, local, class);
+                    self.shelve_list(shared, local, class);
+                }
+                chunks.load(class.magazine());
+            }
             _ => chunks.no_pool(),
         }
     }
@@ -155,7 +169,8 @@ impl Slot {
             }
         };
         Pool::at(shared.map(), unit).init(class, shape, held, units, stale);
-        self.slab(class).pools.set(held + 1);
+        let pools = &self.slab(class).pools;
+        pools.set(pools.get() + 1);
         Some(unit)
     }
 
@@ -266,13 +281,14 @@ impl Slot {
     }
 
     /// Takes the heap from an owner that died without its exit hook: one that used the arena for the first time in the
-    /// last round of its key destructors. Its lists went with its storage, and the chunks in them are lost. The heap is
-    /// locked; returns whether it was taken.
+    /// last round of its key destructors. Its lists went with its storage, and the chunks in them are lost; what it had
+    /// set aside goes back. The heap is locked; returns whether it was taken.
     pub(crate) fn bury(&self, shared: &Shared) -> bool {
         if self.local.get() == 0 || !self.owner.is_gone() {
             return false;
         }
         self.set_local(None);
+        self.magazines.iter().for_each(|magazine| send_home(shared, magazine.take()));
         for (slab, owed) in self.slabs.iter().zip(&self.owed) {
             owed.clear();
             if let Some(unit) = slab.current() {
@@ -290,6 +306,7 @@ impl Slot {
         self.inbox.take(|_| 0).for_each(drop);
         self.spares.iter().for_each(|spare| spare.set(0));
         self.owed.iter().for_each(Owed::clear);
+        self.magazines.iter().for_each(Magazine::clear);
         self.kept.clear();
         for slab in &self.slabs {
             slab.available.clear();

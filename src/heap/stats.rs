@@ -55,7 +55,9 @@ fn count(shared: &Shared, class: Class, usage: &mut Usage) -> isize {
             // Other heaps' chunks that are free: gathered, or borrowed.
             let chunks = local.chunks(class);
             let borrowed = if current.is_none() { chunks.list.get() } else { chunk::END };
-            for listed in [steal::count_gathered(shared, local, class), steal::count_foreign(shared, borrowed)] {
+            let aside = slot.magazine(class).aside();
+            let lists = [borrowed, aside].map(|head| steal::count_foreign(shared, head));
+            for listed in lists.into_iter().chain([steal::count_gathered(shared, local, class)]) {
                 foreign += listed.map_or(0, |listed| listed.count as usize);
             }
             foreign += slot.owed(class).missing(shared, local, class);

@@ -1,7 +1,8 @@
 //! Taking an idle thread's lists at no cost to the thread's fast path.
 //!
 //! A thread that went idle may hold, for each slab it touched, a pool none of whose chunks is in use: they are in the
-//! thread's list, or others returned them. It may also hold other heaps' chunks, borrowed or gathered. The lists are the
+//! thread's list, or others returned them. It may also hold other heaps' chunks, borrowed or gathered, and, where it has
+//! magazines, any chunks. (What is set aside in these is under the heap's lock, and taken from whomever.) The lists are the
 //! thread's alone, popped and pushed with plain loads and stores, so that another thread must not simply take them. Under
 //! the heap's lock, which keeps the owner out of most of its slow paths:
 //!
@@ -44,6 +45,10 @@ impl Owed {
     pub(crate) fn clear(&self) {
         self.list.clear();
         self.outbox.clear();
+    }
+
+    pub(super) fn list(&self) -> &Note {
+        &self.list
     }
 
     /// The outbox becomes the list. Both are settled.
@@ -98,6 +103,9 @@ fn resolve(shared: &Shared, slot: &Slot, local: &Local) {
 /// Sends home and gives back what a heap's idle owner has no use for. The heap is locked; its owner is another thread.
 pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
     resolve(shared, slot, local);
+    if local.has_magazines() {
+        Class::all().for_each(|class| send_home(shared, slot.magazine(class).take()));
+    }
     let mut marked = false;
     for class in Class::all() {
         let (list, owed) = (&local.chunks(class).list, slot.owed(class));
@@ -125,7 +133,7 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
     }
 }
 
-/// The list is ours: its pool, or its borrowed chunks, go where all can have them.
+/// The list is ours: its pool, or without one its chunks, go where all can have them.
 fn dispose(shared: &Shared, slot: &Slot, chunks: &Chunks, class: Class, first: usize) {
     let slab = slot.slab(class);
     match slab.current() {
@@ -145,7 +153,7 @@ fn dispose(shared: &Shared, slot: &Slot, chunks: &Chunks, class: Class, first: u
 }
 
 /// Whether nobody uses a chunk of the class's current pool: all that were carved are in the list, beside it, or returned.
-/// Without such a pool, whether the list is a borrowed one.
+/// Without such a pool, whether there is a list.
 fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool {
     let Some(unit) = slot.slab(class).current() else {
         return foreign(shared, head);
@@ -155,7 +163,7 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     !pool.remote().announced() && pool.is_unused(base, head)
 }
 
-/// Whether a list of other heaps' chunks is there to be taken.
+/// Whether a list of chunks of any pools is there to be taken.
 fn foreign(shared: &Shared, head: usize) -> bool {
     holds_any(count_foreign(shared, head))
 }
@@ -164,7 +172,7 @@ fn holds_any(listed: Option<Listed>) -> bool {
     listed.is_some_and(|listed| listed.count > 0)
 }
 
-/// Walks a list of other heaps' chunks, which its owner may be changing: what a popped chunk holds is no link. Only
+/// Walks a list of chunks of any pools, which its owner may be changing: what a popped chunk holds is no link. Only
 /// memory that pools have, or had, can be read.
 pub(crate) fn count_foreign(shared: &Shared, head: usize) -> Option<Listed> {
     let map = shared.map();

@@ -43,6 +43,30 @@ pub(crate) fn link_up(first: usize, last: usize, stride: usize) {
     }
 }
 
+/// Ends a list, which has a chunk, behind its first `most`: the rest of it, and how many stay.
+pub(crate) fn cut(head: usize, most: u32) -> (usize, u32) {
+    let (mut last, mut stay) = (head, 1);
+    while stay < most && next(last) >= FLOOR {
+        last = next(last);
+        stay += 1;
+    }
+    let rest = next(last);
+    link(last, END);
+    (rest, stay)
+}
+
+/// Whether a list has more chunks than `most`.
+pub(crate) fn is_longer(head: usize, most: u32) -> bool {
+    let mut at = head;
+    for _ in 0..most {
+        if at < FLOOR {
+            return false;
+        }
+        at = next(at);
+    }
+    at >= FLOOR
+}
+
 /// Has the processor fetch a chunk that is soon to be read; an end mark does no harm. Other processors than x86-64 are
 /// not asked.
 #[inline(always)]

@@ -7,7 +7,7 @@
 //! Counting equations, for a pool that is not current (its list is not the thread's):
 //!
 //! - `carved  = live + chunks in free`
-//! - `live    = countdown + trigger` (callers' hands, other threads' outboxes, and the remote word)
+//! - `live    = countdown + trigger` (callers' hands, magazines, other threads' outboxes, and the remote word)
 //!
 //! A local free pushes on `free` and counts `countdown` down; at 0 the slow path looks at the pool. The trigger is
 //! placed so that this happens when the pool becomes worth allocating from again, and when it may be empty.
@@ -336,17 +336,38 @@ impl Pool {
         Some((base + offset, offset >= self.fresh_from.get() as usize))
     }
 
+    /// Takes up to `most` chunks while the pool is in no list of its heap's: those that are free, or else returned, or else
+    /// carved. They count as in use. Under the heap's lock, with the owner calling.
+    pub(crate) fn take_some(&self, base: usize, most: u32) -> usize {
+        self.accept_returned(base);
+        let head = self.free.load(Ordering::Relaxed);
+        if head < chunk::FLOOR {
+            let (carved, live) = (self.carved.get(), self.live());
+            let fresh = self.carve(base, most as usize * self.class().size(), false);
+            self.look_at(live + self.carved.get() - carved, 0);
+            return fresh;
+        }
+        let (rest, taken) = chunk::cut(head, most);
+        self.free.store(rest, Ordering::Relaxed);
+        self.look_at(self.live() + taken, 0);
+        head
+    }
+
+    /// What other threads returned becomes the free list, if that is empty; the pool is not current.
+    fn accept_returned(&self, base: usize) {
+        if !self.has_free()
+            && let Some(list) = self.remote.take()
+        {
+            self.look_at(self.live() - list.count, 0);
+            self.free.store(base + list.offset, Ordering::Relaxed);
+        }
+    }
+
     /// Takes one chunk while the pool is in a list, for callers without a list of their own. Under the heap's lock,
     /// with the owner gone or calling.
     pub(crate) fn pop_one(&self, base: usize) -> Option<usize> {
-        let mut head = self.free.load(Ordering::Relaxed);
-        let live = self.live();
-        if head < chunk::FLOOR
-            && let Some(list) = self.remote.take()
-        {
-            head = base + list.offset;
-            self.look_at(live - list.count, 0);
-        }
+        self.accept_returned(base);
+        let head = self.free.load(Ordering::Relaxed);
         let live = self.live();
         let popped = if head < chunk::FLOOR {
             self.carve_one(base)?.0

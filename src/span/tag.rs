@@ -11,7 +11,8 @@
 //! | [`KEPT`]                     | first of such a span that is free and kept          |
 //!
 //! A thread compares a tag with its own by one exclusive-or: the result is the address of the record if the pool is its
-//! own, and larger otherwise. The first bit tells the arena that threads keep in thread-local storage from all others,
+//! own, and larger otherwise. (The second bit is in a thread's own tag, where it has magazines, and in no unit's: its own
+//! pools then differ by that bit alone.) The first bit tells the arena that threads keep in thread-local storage from all others,
 //! so that equal owner numbers of two arenas never meet.
 
 pub(crate) const INSIDE: u64 = 0;
@@ -25,8 +26,10 @@ pub(crate) const KEPT: u64 = 6;
 /// Bits of an address, on every 64-bit machine whose programs do not ask for more.
 const OWNER_SHIFT: u32 = 48;
 const PRIMARY: u64 = 1 << 63;
+/// In no unit's tag: the owner's chunks go to magazines.
+const LOADS: u64 = 1 << 62;
 /// Number of heaps an arena can tell apart.
-pub(crate) const MAX_OWNERS: u32 = 1 << 15;
+pub(crate) const MAX_OWNERS: u32 = 1 << 14;
 
 /// The owner's part of a tag; never matches a unit that is not of this owner's pools.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,12 +57,41 @@ impl OwnerTag {
         self.0 | record as u64
     }
 
-    /// Address of the pool's record, if the unit is of a pool of this owner's; else what [`OwnerTag::both_primary`] is
-    /// asked about.
+    /// The tag of an owner whose chunks go to magazines.
+    pub(crate) const fn loading(self, loads: bool) -> OwnerTag {
+        OwnerTag(self.0 & !LOADS | if loads { LOADS } else { 0 })
+    }
+
+    pub(crate) const fn is_loading(self) -> bool {
+        self.0 & LOADS != 0
+    }
+
+    /// Address of the pool's record, if the unit is of a pool of this owner's.
+    pub(crate) const fn owned_record(self, tag: u64) -> Option<usize> {
+        match self.loading(false).own_record(tag) {
+            Ok(record) => Some(record),
+            Err(_) => None,
+        }
+    }
+
+    /// Address of the pool's record, if the unit is of a pool of this owner's, and its chunks do not go to magazines; else
+    /// what [`OwnerTag::plainly_anothers`] and the next two are asked about.
     #[inline(always)]
     pub(crate) const fn own_record(self, tag: u64) -> Result<usize, u64> {
         let rest = tag ^ self.0;
         if rest >> OWNER_SHIFT == 0 { Ok(rest as usize) } else { Err(rest) }
+    }
+
+    /// Address of the pool's record, if the unit is of a pool of this owner's, who has magazines.
+    #[inline(always)]
+    pub(crate) const fn loaded_record(rest: u64) -> Option<usize> {
+        if (rest & !LOADS) >> OWNER_SHIFT == 0 { Some((rest & !LOADS) as usize) } else { None }
+    }
+
+    /// Whether the unit is of another owner's pool of the same arena, if this owner has no magazines.
+    #[inline(always)]
+    pub(crate) const fn plainly_anothers(rest: u64) -> bool {
+        rest < LOADS
     }
 
     /// Whether the unit is of a pool of the primary arena, for an owner of that arena.
