@@ -5,13 +5,21 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Once, mpsc};
 use std::time::Duration;
 
 use arenal::Arena;
 use common::{Block, MIB, Rng, bounded, layout, verify};
 
 static ARENA: Arena = Arena::new(1 << 30);
+
+/// An arena beside [`ARENA`], which is the first to be used as a program's own, and so has the threads' own lists.
+fn second(capacity: usize) -> Arena {
+    static FIRST: Once = Once::new();
+    // SAFETY: the layout is not empty, and the block is freed once.
+    FIRST.call_once(|| unsafe { ARENA.dealloc(ARENA.alloc(Layout::new::<u64>()), Layout::new::<u64>()) });
+    bounded(capacity)
+}
 
 /// 1 to 32 KiB, some aligned.
 fn draw(rng: &mut Rng) -> Layout {
@@ -56,10 +64,7 @@ fn has_magazines(arena: &Arena, blocks: &mut [Block], rng: &mut Rng) -> bool {
 
 #[test]
 fn what_was_freed_last_serves_first_whatever_its_pool() {
-    // Used as a program's own, it has the threads' own lists, and the other one has not.
-    // SAFETY: the layout is not empty, and the block is freed once.
-    unsafe { ARENA.dealloc(ARENA.alloc(Layout::new::<u64>()), Layout::new::<u64>()) };
-    for arena in [&ARENA, &bounded(256 * MIB)] {
+    for arena in [&ARENA, &second(256 * MIB)] {
         let mut rng = Rng::new(1);
         let mut blocks = scattered(arena, 1000, &mut rng);
         // From time to time a thread does without, to see what that is worth.
@@ -107,7 +112,7 @@ fn obtain(arena: &Arena, size: usize) -> Vec<Block> {
 #[test]
 fn what_a_thread_holds_ready_serves_others() {
     for sleeps in [true, false] {
-        let arena = bounded(32 * MIB);
+        let arena = second(32 * MIB);
         let (tells, told) = mpsc::channel();
         let runs = AtomicBool::new(true);
         std::thread::scope(|scope| {
@@ -125,10 +130,10 @@ fn what_a_thread_holds_ready_serves_others() {
                 if sleeps {
                     end.recv().unwrap();
                 }
+                // More than a pool holds, so that it takes its heap's lock.
                 while runs.load(Ordering::Relaxed) {
-                    if let Some(block) = Block::new(arena, layout(1500, 8), 1) {
-                        block.free(arena);
-                    }
+                    let run: Vec<_> = (0..200).map_while(|_| Block::new(arena, layout(1500, 8), 1)).collect();
+                    run.into_iter().for_each(|block| block.free(arena));
                 }
                 kept.into_iter().for_each(|block| block.free(arena));
             });
@@ -148,14 +153,15 @@ fn what_a_thread_holds_ready_serves_others() {
 
 #[test]
 fn blocks_that_others_free_come_back() {
-    let arena = bounded(32 * MIB);
+    let arena = second(32 * MIB);
     let mut rng = Rng::new(4);
     let mut blocks = scattered(&arena, 500, &mut rng);
     for _ in 0..20 {
         let given = blocks.split_off(250);
         std::thread::scope(|scope| {
-            scope.spawn(|| given.into_iter().for_each(|block| block.free(&arena)));
+            let other = scope.spawn(|| given.into_iter().for_each(|block| block.free(&arena)));
             scatter(&arena, &mut blocks, 3000, &mut rng);
+            other.join().expect("no panic");
         });
         blocks.extend((0..250).map(|_| block(&arena, draw(&mut rng))));
         scatter(&arena, &mut blocks, 3000, &mut rng);
@@ -172,7 +178,7 @@ fn blocks_that_others_free_come_back() {
 /// Chunks that come back to a current pool announce it. Used up again, it stands among those with chunks to give.
 #[test]
 fn a_pool_with_nothing_to_give_is_passed_over() {
-    let arena = bounded(64 * MIB);
+    let arena = second(64 * MIB);
     let chunk = || block(&arena, layout(4096, 8));
     let mut blocks: Vec<_> = (0..1024).map(|_| Some(chunk())).collect();
     for pool in blocks.chunks_mut(32).skip(4).step_by(2) {

@@ -8,7 +8,7 @@
 //! Yeh and Patt, MICRO 1991). Its errors decide, in the mean over the last samples: of a program that does now this, now
 //! that, single ones would turn the habit each time.
 //!
-//! Where frees cannot be foreseen and pools have few free chunks when they become current, so that a list soon ends, the
+//! Where frees cannot be foreseen and pools have few free chunks for a list, so that it soon ends, the
 //! thread has magazines in place of current pools (see [`magazine`]). What they save is not known while there are any: from
 //! time to time the thread does without, as long as it takes to find out.
 
@@ -28,8 +28,8 @@ const STEADIEST: u32 = 7;
 const SAMPLE: u32 = if cfg!(shuttle) { 8 } else { 512 };
 /// The first of them, from which the model learns.
 const LESSONS: u32 = SAMPLE / 4;
-/// Errors of the model in the rest, a quarter, from which on frees do not go to current pools' lists. Most programs stay far
-/// below, and random replacement above.
+/// Errors of the model in the rest, a quarter, from which on frees do not go to current pools' lists. Most programs stay
+/// far below, and random replacement above.
 const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
 /// Errors, a sixth, below which frees go to the thread's lists again.
 const CALM: u32 = (SAMPLE - LESSONS) / 6;
@@ -132,8 +132,8 @@ impl Habit {
             return false;
         }
         self.short.set(false);
-        // What is left of the period is one of its own.
-        self.wait(self.patience.get());
+        // What is left of the period is one of its own, long enough to tell whether lists are short.
+        self.wait(self.patience.get().max(PATIENCE));
         true
     }
 
@@ -212,7 +212,8 @@ impl Habit {
     }
 }
 
-/// So many chunks that were freed beside the lists are about to be handed out again, or their memory is.
+/// So many chunks that were freed beside the lists are about to be handed out again, or their memory is; or so many went
+/// through magazines.
 #[inline]
 pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
     if local.habit().runs_out(freed) {
@@ -220,7 +221,8 @@ pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
     }
 }
 
-/// Time for a sample. If the thread has magazines, its heap is locked. Until it is complete, all frees of own chunks come to [`watch`].
+/// Time for a sample: until it is complete, all frees of own chunks come to [`watch`]. If the thread has magazines, its
+/// heap is locked.
 #[cold]
 #[inline(never)]
 fn begin(shared: &Shared, local: &Local) {

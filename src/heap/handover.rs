@@ -11,7 +11,8 @@
 //!   the store of a free, so that it will read the new tag when it wakes. If it does not sleep, the old tags are put back;
 //!   frees in between went to the outbox, from where they find home by the tag of that time.
 //!
-//! Current pools are not handed over. What a running owner has in magazines it gives back to its pools before.
+//! Current pools are not handed over. What a running owner has in magazines it gives back to its pools before, unless it
+//! is about to allocate of that slab.
 
 use super::shared::{COMMON, Shared};
 use super::slot::Slot;

@@ -253,13 +253,14 @@ impl Local {
         Some(tag.load(Ordering::Relaxed))
     }
 
-    /// Frees a chunk of this slab that is not of its current pool: to its own pool's list, or to the other heaps' chunks.
+    /// Frees a chunk of this slab that is not of its current pool: to its own pool's list, to the slab's list if the thread
+    /// has magazines, or to the other heaps' chunks.
     #[inline(always)]
     pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
         let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
             Ok(record) => free_to_pool(record, freed),
-            // What most are comes first.
+            // Of a thread without magazines the next two are not asked.
             Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
             Err(rest) if OwnerTag::loaded_record(rest).is_some() => self.free_to_magazine(class, freed),
             Err(rest) if OwnerTag::both_primary(rest) => self.free_to_outbox(class, freed),

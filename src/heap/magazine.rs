@@ -3,13 +3,13 @@
 //! Where chunks of many sizes are replaced at random, no slab's current pool lasts: its list is short, frees miss it, and
 //! neither can be foreseen. A thread that is found to do so ([`habit`]) has no current pools. What it frees goes to its
 //! slab's list, of which it allocates again, and the pools are not touched. As the list's length is nobody's to count,
-//! for pops are inlined, frees are counted: when there were as many as a magazine holds, the list is set aside, and what
-//! was set aside before goes back to its pools. A list that has ended goes on with what was set aside (after Bonwick and
-//! Adams, "Magazines and Vmem", 2001, where each processor has two, loaded and previous).
+//! for pops are inlined, frees are counted: when there were as many as a magazine holds, the list is set aside, unless it
+//! is short, and what was set aside before goes back to its pools. A list that has ended goes on with what was set aside
+//! (after Bonwick and Adams, "Magazines and Vmem", 2001, where each processor has two, loaded and previous).
 //!
 //! To their pools the chunks of a list, and those set aside, are in use. A program that frees much more than it allocates
 //! would have each chunk go through a list for nothing: then the thread does without (`Habit::exchange`). Before it takes
-//! fresh memory all of them go back.
+//! fresh memory for a pool of 64 KiB or more all of them go back.
 
 use core::cell::Cell;
 
@@ -82,12 +82,17 @@ pub(crate) fn set_aside(shared: &Shared, local: &Local, class: Class) {
     }
 }
 
-/// The slab's list has ended: goes on with what was set aside. By the owner; the heap is locked.
+/// The slab's list has ended: goes on with what was set aside. By the owner; the heap is locked. Without anything there
+/// it may be time for a sample, and the thread has no magazines any more.
 pub(crate) fn reload(shared: &Shared, slot: &Slot, local: &Local, class: Class) -> Option<Served> {
     let (chunks, magazine) = (local.chunks(class), slot.magazine(class));
+    let put = chunks.put_since_load(class);
+    chunks.load(class.magazine());
     let list = magazine.take();
     if list < chunk::FLOOR {
         magazine.turns.set(0);
+        // Also who allocates more than it frees is to find out what magazines are worth.
+        habit::count(shared, local, put + taken_at_once(class));
         return None;
     }
     slot.owed(class).list().follow(&magazine.note);
@@ -113,7 +118,7 @@ pub(crate) fn load(shared: &Shared, slot: &Slot, local: &Local, class: Class, un
     if one.is_some() {
         pool.rest_available(live + 1);
     } else {
-        chunks.list.set(pool.take_some(base, class.magazine() as u32 / 2));
+        chunks.list.set(pool.take_some(base, taken_at_once(class)));
     }
     chunks.load(class.magazine());
     // Lent chunks are few from here on, and gathered ones may be allocated again.
@@ -132,6 +137,11 @@ pub(crate) fn load(shared: &Shared, slot: &Slot, local: &Local, class: Class, un
         Some((chunk, zero)) => Some(Served { chunk, zero }),
         None => chunks.pop(chunk::FLOOR).map(Served::used),
     }
+}
+
+/// Chunks that a list gets from a pool.
+fn taken_at_once(class: Class) -> u32 {
+    class.magazine() as u32 / 2
 }
 
 /// Gives a slab's list and what is set aside back. By the owner, or for one that is gone; the heap is locked, nothing is
@@ -181,4 +191,108 @@ fn flush(shared: &Shared, slot: &Slot, local: &Local, list: usize) {
         }
     }
     send_home(shared, foreign);
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::super::thread;
+    use super::*;
+    use crate::arena::Arena;
+    use core::alloc::Layout;
+    use core::ptr::NonNull;
+
+    type Block = (NonNull<u8>, Layout);
+
+    fn local(arena: &Arena) -> &Local {
+        thread::find(arena.known().expect("used")).expect("a heap")
+    }
+
+    fn block(arena: &Arena, size: usize) -> Block {
+        let layout = Layout::from_size_align(size, 8).expect("valid");
+        (arena.allocate(layout).expect("there is memory"), layout)
+    }
+
+    fn free(arena: &Arena, (block, layout): Block) {
+        // SAFETY: of `block`, and freed once.
+        unsafe { arena.deallocate(block, layout) };
+    }
+
+    /// Blocks of which many were replaced at random, by a thread that has magazines then.
+    fn scattered(arena: &Arena, count: usize) -> Vec<Block> {
+        let mut state = 1u64;
+        let mut draw = |below: usize| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        let mut blocks: Vec<_> = (0..count).map(|_| block(arena, 1024 + draw(31 << 10))).collect();
+        for _ in 0..100 {
+            for _ in 0..5000 {
+                let (at, new) = (draw(count), block(arena, 1024 + draw(31 << 10)));
+                free(arena, core::mem::replace(&mut blocks[at], new));
+            }
+            if local(arena).has_magazines() {
+                return blocks;
+            }
+        }
+        panic!("no magazines");
+    }
+
+    /// Chunks in a slab's list, and set aside.
+    fn held(arena: &Arena, class: Class) -> u32 {
+        let local = local(arena);
+        let aside = Slot::of(local).expect("a heap").magazine(class).aside();
+        [local.chunks(class).list.get(), aside]
+            .map(|list| steal::count_foreign(arena.known().expect("used"), list).expect("a list").count)
+            .into_iter()
+            .sum()
+    }
+
+    #[test]
+    fn who_only_allocates_does_without() {
+        let arena = Arena::new(4 << 30);
+        drop(scattered(&arena, 1000));
+        let class = Class::of(2048).expect("a slab");
+        let taken = (0..1 << 20).find(|_| {
+            block(&arena, 2048);
+            !local(&arena).has_magazines()
+        });
+        assert!(taken.is_some(), "and holds {} of {}", held(&arena, class), class.size());
+    }
+
+    #[test]
+    fn all_of_them_go_back_before_fresh_memory_is_taken() {
+        let arena = Arena::new(1 << 30);
+        let blocks = scattered(&arena, 1000);
+        blocks.into_iter().for_each(|block| free(&arena, block));
+        assert!(local(&arena).has_magazines(), "a few are freed");
+        let most = || Class::all().map(|class| held(&arena, class)).max();
+        assert!(most() > Some(8));
+        let before = arena.info().heap;
+        // The slab is none of those, and its pools are long.
+        while arena.info().heap == before {
+            block(&arena, 60 << 10);
+        }
+        assert!(most() <= Some(8), "{:?}", most());
+    }
+
+    #[test]
+    fn lists_do_not_grow_for_ever() {
+        let arena = Arena::new(1 << 30);
+        let others = scattered(&arena, 1000);
+        let class = Class::of(2048).expect("a slab");
+        let most = class.magazine() as u32;
+        let mut blocks: Vec<_> = (0..4000).map(|_| block(&arena, 2048)).collect();
+        assert!(local(&arena).has_magazines());
+        let mut longest = 0;
+        // Each full magazine is taken back at once.
+        while blocks.len() > 1000 && local(&arena).has_magazines() {
+            blocks.drain(..most as usize).for_each(|block| free(&arena, block));
+            blocks.push(block(&arena, 2048));
+            longest = longest.max(held(&arena, class));
+        }
+        assert!(longest > 2 * most && longest < 7 * most, "{longest}");
+        others.into_iter().chain(blocks).for_each(|block| free(&arena, block));
+        assert_eq!(arena.info().allocated, 0);
+        arena.verify();
+    }
 }

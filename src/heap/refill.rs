@@ -2,10 +2,11 @@
 //!
 //! What the current pool can give is the owner's to take without a lock ([`without_lock`]), unless the thread has
 //! freed so many of other heaps' chunks that it is to allocate from these. Then, with the heap's lock, in this order,
-//! cheapest first: what is set aside in its magazine, if it has magazines; other heaps' (they are warm in its cache, and
-//! travel twice less), three times in four; what other threads returned to the current pool; more carving of it; for a thread of many that has no pool of the slab yet, a chunk of
-//! the common heap's; another pool of the slab with free chunks; an empty pool or a new span; then full pools with a
-//! few chunks back, the common heap's, and at last memory parked elsewhere ([`recover`], [`handover`]).
+//! cheapest first: what is set aside in its magazine, if it has magazines; other heaps' (they are warm in its cache,
+//! and travel twice less), three times in four; what other threads returned to the current pool; more carving of it;
+//! for a thread of many that has no pool of the slab yet, a chunk of the common heap's; another pool of the slab with
+//! free chunks; an empty pool or a new span; then full pools with a few chunks back, the common heap's, and at last
+//! memory parked elsewhere ([`recover`], [`handover`]).
 
 use super::local::{Chunks, Local};
 use super::outbox::send_home;
@@ -135,12 +136,10 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     if let Some(chunk) = chunks.pop(chunk::FLOOR) {
         return Some(Served::used(chunk));
     }
-    if local.has_magazines() {
-        // Also one that allocates more than it frees is to find out what they are worth.
-        habit::count(shared, local, local.chunks(class).put_since_load(class) + class.magazine() as u32 / 2);
-        if let Some(found) = magazine::reload(shared, slot, local, class) {
-            return Some(found);
-        }
+    if local.has_magazines()
+        && let Some(found) = magazine::reload(shared, slot, local, class)
+    {
+        return Some(found);
     }
     let slab = slot.slab(class);
     if local.may_borrow(class) {

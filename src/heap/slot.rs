@@ -126,8 +126,8 @@ impl Slot {
         slab.available.iter(shared.map()).chain(slab.full.iter(shared.map()))
     }
 
-    /// Tells the owner's list which frees are its own: those into the current pool, if that is the owner's habit. The heap
-    /// is locked.
+    /// Tells the owner's list which frees are its own: those into the current pool, if that is the owner's habit. If it has
+    /// magazines, the pool is put away. The heap is locked.
     pub(crate) fn enter_pool(&self, shared: &Shared, local: &Local, class: Class) {
         let (slab, chunks) = (self.slab(class), local.chunks(class));
         match slab.current() {

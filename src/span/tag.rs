@@ -12,8 +12,8 @@
 //!
 //! A thread compares a tag with its own by one exclusive-or: the result is the address of the record if the pool is its
 //! own, and larger otherwise. (The second bit is in a thread's own tag, where it has magazines, and in no unit's: its own
-//! pools then differ by that bit alone.) The first bit tells the arena that threads keep in thread-local storage from all others,
-//! so that equal owner numbers of two arenas never meet.
+//! pools then differ by that bit alone.) The first bit tells the arena that threads keep in thread-local storage from all
+//! others, so that equal owner numbers of two arenas never meet.
 
 pub(crate) const INSIDE: u64 = 0;
 pub(crate) const FREE_HEAD: u64 = 1;
@@ -74,8 +74,8 @@ impl OwnerTag {
         }
     }
 
-    /// Address of the pool's record, if the unit is of a pool of this owner's, and its chunks do not go to magazines; else
-    /// what [`OwnerTag::plainly_anothers`] and the next two are asked about.
+    /// Address of the pool's record, if the unit is of a pool of this owner's, and it has no magazines; else what
+    /// [`OwnerTag::plainly_anothers`], [`OwnerTag::loaded_record`] and [`OwnerTag::both_primary`] are asked about.
     #[inline(always)]
     pub(crate) const fn own_record(self, tag: u64) -> Result<usize, u64> {
         let rest = tag ^ self.0;
