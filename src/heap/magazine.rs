@@ -102,7 +102,6 @@ pub(crate) fn reload(shared: &Shared, slot: &Slot, local: &Local, class: Class) 
         flush(shared, slot, local, chunk::cut(list, class.magazine() as u32).0);
     }
     chunks.list.set(list);
-    chunks.load(class.magazine());
     chunks.pop(chunk::FLOOR).map(Served::used)
 }
 
