@@ -8,9 +8,9 @@
 //! Yeh and Patt, MICRO 1991). Its errors decide, in the mean over the last samples: of a program that does now this, now
 //! that, single ones would turn the habit each time.
 //!
-//! Where frees cannot be foreseen and pools have few free chunks for a list, so that it soon ends, the
-//! thread has magazines in place of current pools (see [`magazine`]). What they save is not known while there are any: from
-//! time to time the thread does without, as long as it takes to find out.
+//! Where frees cannot be foreseen and pools have few free chunks for a list, so that it soon ends, the thread has
+//! magazines in place of current pools (see [`magazine`]). What they save is not known while there are any: from time
+//! to time the thread does without, as long as it takes to find out.
 
 use core::cell::Cell;
 
@@ -252,9 +252,10 @@ fn end(shared: &Shared, local: &Local) {
     let slot = unsafe { &*(local.slot() as *const Slot) };
     // A thief may be about to take a current pool.
     let _held = slot.lock.lock();
-    local.load_magazines(local.habit().loads());
-    for class in Class::all() {
-        slot.enter_pool(shared, local, class);
+    if local.habit().loads() {
+        magazine::begin(shared, slot, local);
+    } else {
+        Class::all().for_each(|class| slot.enter_pool(shared, local, class));
     }
 }
 

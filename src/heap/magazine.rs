@@ -55,6 +55,18 @@ impl Magazine {
     }
 }
 
+/// The thread has magazines from now on: its current pools are put away. By the owner; its heap is locked.
+pub(crate) fn begin(shared: &Shared, slot: &Slot, local: &Local) {
+    for class in Class::all() {
+        if slot.slab(class).current().is_some() {
+            steal::settle(slot, local, class);
+            slot.shelve_list(shared, local, class);
+        }
+        local.chunks(class).load(class.magazine());
+    }
+    local.load_magazines(true);
+}
+
 /// So many of the slab were freed as a magazine holds: its list is set aside.
 #[cold]
 #[inline(never)]
@@ -111,27 +123,23 @@ pub(crate) fn load(shared: &Shared, slot: &Slot, local: &Local, class: Class, un
     let (slab, chunks) = (slot.slab(class), local.chunks(class));
     let pool = Pool::at(map, unit);
     let base = map.address(unit) as usize;
-    let (was_carved, live) = (pool.is_carved(), pool.live());
+    let was_carved = pool.is_carved();
     let carves = class.bumps() && !pool.has_free() && pool.remote().count() == 0;
     let one = if carves { pool.carve_one(base) } else { None };
-    if one.is_some() {
-        pool.rest_available(live + 1);
-    } else {
-        chunks.list.set(pool.take_some(base, taken_at_once(class)));
-    }
+    let live = match one {
+        Some(_) => pool.live() + 1,
+        None => {
+            chunks.list.set(pool.take_some(base, taken_at_once(class)));
+            pool.live()
+        }
+    };
     chunks.load(class.magazine());
     // Lent chunks are few from here on, and gathered ones may be allocated again.
     local.hurry(class, false);
     if pool.is_carved() && !was_carved {
         shared.fill(pool.units());
     }
-    if pool.can_give() {
-        pool.rest_available(pool.live());
-        slab.available.push(map, unit);
-    } else {
-        pool.rest_full(pool.live(), slab.is_eager());
-        slab.full.push(map, unit);
-    }
+    slab.put(map, unit, live, true);
     match one {
         Some((chunk, zero)) => Some(Served { chunk, zero }),
         None => chunks.pop(chunk::FLOOR).map(Served::used),
@@ -249,13 +257,12 @@ mod tests {
     #[test]
     fn who_only_allocates_does_without() {
         let arena = Arena::new(4 << 30);
-        drop(scattered(&arena, 1000));
-        let class = Class::of(2048).expect("a slab");
-        let taken = (0..1 << 20).find(|_| {
+        scattered(&arena, 1000);
+        let does_without = (0..1 << 20).any(|_| {
             block(&arena, 2048);
             !local(&arena).has_magazines()
         });
-        assert!(taken.is_some(), "and holds {} of {}", held(&arena, class), class.size());
+        assert!(does_without);
     }
 
     #[test]

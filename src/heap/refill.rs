@@ -217,14 +217,7 @@ fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
     chunks.no_pool();
     slab.set_current(None);
-    let live = pool.carved() - pool.freed_beside();
-    if pool.can_give() {
-        pool.rest_available(live);
-        slab.available.append(shared.map(), unit);
-    } else {
-        pool.rest_full(live, slab.is_eager());
-        slab.full.push(shared.map(), unit);
-    }
+    slab.put(shared.map(), unit, pool.carved() - pool.freed_beside(), false);
 }
 
 fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit: usize) {

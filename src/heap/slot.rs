@@ -126,20 +126,13 @@ impl Slot {
         slab.available.iter(shared.map()).chain(slab.full.iter(shared.map()))
     }
 
-    /// Tells the owner's list which frees are its own: those into the current pool, if that is the owner's habit. If it has
-    /// magazines, the pool is put away. The heap is locked.
+    /// Tells the owner's list which frees are its own: those into the current pool, if that is the owner's habit. The heap
+    /// is locked.
     pub(crate) fn enter_pool(&self, shared: &Shared, local: &Local, class: Class) {
         let (slab, chunks) = (self.slab(class), local.chunks(class));
         match slab.current() {
             Some(unit) if local.habit().pushes() => {
                 chunks.set_pool(shared.map().address(unit) as usize, Pool::at(shared.map(), unit).units() * UNIT);
-            }
-            current if local.has_magazines() => {
-                if current.is_some() {
-                    super::steal::settle(self, local, class);
-                    self.shelve_list(shared, local, class);
-                }
-                chunks.load(class.magazine());
             }
             _ => chunks.no_pool(),
         }

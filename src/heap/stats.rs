@@ -52,11 +52,11 @@ fn count(shared: &Shared, class: Class, usage: &mut Usage) -> isize {
             live += (in_use as usize).saturating_sub(pool.remote().count() as usize);
         }
         if let Some(local) = slot.local() {
-            // Other heaps' chunks that are free: gathered, or borrowed.
+            // Chunks that are free though their pools take them for used: gathered, borrowed, or in magazines.
             let chunks = local.chunks(class);
-            let borrowed = if current.is_none() { chunks.list.get() } else { chunk::END };
+            let listed = if current.is_none() { chunks.list.get() } else { chunk::END };
             let aside = slot.magazine(class).aside();
-            let lists = [borrowed, aside].map(|head| steal::count_foreign(shared, head));
+            let lists = [listed, aside].map(|head| steal::count_foreign(shared, head));
             for listed in lists.into_iter().chain([steal::count_gathered(shared, local, class)]) {
                 foreign += listed.map_or(0, |listed| listed.count as usize);
             }

@@ -89,6 +89,23 @@ impl Slab {
         }
     }
 
+    /// Puts a pool that is in no list, `live` chunks of which are in use, among the available or the full ones. `first`: it
+    /// serves next.
+    pub(crate) fn put(&self, map: &Map, unit: usize, live: u32, first: bool) {
+        let pool = Pool::at(map, unit);
+        if !pool.can_give() {
+            pool.rest_full(live, self.is_eager());
+            self.full.push(map, unit);
+            return;
+        }
+        pool.rest_available(live);
+        if first {
+            self.available.push(map, unit);
+        } else {
+            self.available.append(map, unit);
+        }
+    }
+
     fn lent(&self) -> u32 {
         self.lent.get() & ((1 << RETURNED) - 1)
     }
