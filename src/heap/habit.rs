@@ -40,6 +40,10 @@ const PARTS: u32 = 4;
 const SHORT: u32 = 12;
 /// Full magazines between two looks at how many had to be emptied; from a half on, the thread does without.
 const TRIAL: u8 = 32;
+/// Frees of other heaps' chunks in a sample from which on the thread trades.
+const TRADES: u32 = SAMPLE / 8;
+/// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, but mostly only freed.
+const TRADES_NOT: u32 = 3;
 /// What the model tells apart: all courses of the last six frees.
 const COURSES: usize = 1 << 6;
 
@@ -54,12 +58,16 @@ pub(crate) struct Habit {
     errors: Cell<u32>,
     /// Their mean over the samples so far, the last ones counting most.
     mean: Cell<u32>,
+    /// Frees of other heaps' chunks in it.
+    foreign: Cell<u32>,
     /// Samples in a row that agreed, at most [`STEADIEST`].
     steady: Cell<u32>,
     /// There is a mean.
     sampled: Cell<bool>,
     /// Frees are not foreseen: they go to magazines, or the pools' own lists.
     beside: Cell<bool>,
+    /// The thread allocates what other threads free, and frees what they allocate: all goes to magazines.
+    trades: Cell<bool>,
     /// While they went to the pools' own lists, the thread's were short.
     short: Cell<bool>,
     /// There were magazines until this sample.
@@ -83,9 +91,11 @@ impl Habit {
             left: Cell::new(0),
             errors: Cell::new(0),
             mean: Cell::new(0),
+            foreign: Cell::new(0),
             steady: Cell::new(0),
             sampled: Cell::new(false),
             beside: Cell::new(false),
+            trades: Cell::new(false),
             short: Cell::new(false),
             loaded: Cell::new(false),
             refills: Cell::new(0),
@@ -102,6 +112,7 @@ impl Habit {
         self.wait(PATIENCE);
         self.left.set(0);
         self.beside.set(false);
+        self.trades.set(false);
         self.short.set(false);
         self.loaded.set(false);
         self.sampled.set(false);
@@ -115,7 +126,7 @@ impl Habit {
 
     /// Whether the thread had better have magazines.
     fn loads(&self) -> bool {
-        self.beside.get() && self.short.get()
+        self.trades.get() || self.beside.get() && self.short.get()
     }
 
     /// Counts a full magazine, and whether another one was set aside and had to be emptied. Whether the thread had better
@@ -133,7 +144,8 @@ impl Habit {
         }
         self.short.set(false);
         // What is left of the period is one of its own, long enough to tell whether lists are short.
-        self.wait(self.patience.get().max(PATIENCE));
+        let least = if self.trades.replace(false) { PATIENCE << TRADES_NOT } else { PATIENCE };
+        self.wait(self.patience.get().max(least));
         true
     }
 
@@ -180,6 +192,7 @@ impl Habit {
     fn begin_sample(&self) {
         self.left.set(SAMPLE);
         self.errors.set(0);
+        self.foreign.set(0);
         self.sure.iter().for_each(|sure| sure.set(2));
     }
 
@@ -197,18 +210,33 @@ impl Habit {
         left == 0
     }
 
+    /// Enters a free of another heap's chunk; whether the sample is complete.
+    fn enter_foreign(&self) -> bool {
+        self.foreign.set(self.foreign.get() + 1);
+        self.left.set(self.left.get() - 1);
+        self.left.get() == 0
+    }
+
     /// What the samples say becomes the habit.
     fn adopt(&self) {
+        let trades = self.foreign.get() >= TRADES;
+        let same = self.trades.replace(trades) == trades;
+        // Of the few that were its own, the errors tell little.
+        let agrees = (trades || self.adopt_errors()) && same;
+        self.steady.set(if agrees { (self.steady.get() + 1).min(STEADIEST) } else { 0 });
+        let known = if self.loaded.replace(false) && !trades { 0 } else { self.steady.get() };
+        self.wait(PATIENCE << known);
+    }
+
+    /// Whether frees are foreseen; whether the sample agrees with what was known.
+    fn adopt_errors(&self) -> bool {
         let errors = self.errors.get();
         let past = if self.sampled.replace(true) { self.mean.get() } else { errors };
         let mean = (past * (PARTS - 1) + errors) / PARTS;
         self.mean.set(mean);
         let limit = if self.beside.get() { CALM } else { RESTLESS };
         let beside = mean >= limit;
-        let agrees = self.beside.replace(beside) == beside && (errors >= limit) == beside;
-        self.steady.set(if agrees { (self.steady.get() + 1).min(STEADIEST) } else { 0 });
-        let known = if self.loaded.replace(false) { 0 } else { self.steady.get() };
-        self.wait(PATIENCE << known);
+        self.beside.replace(beside) == beside && (errors >= limit) == beside
     }
 }
 
@@ -240,6 +268,13 @@ fn begin(shared: &Shared, local: &Local) {
 /// the heap's lock, and while an owner sleeps there its pools may be handed over.
 pub(crate) fn watch(shared: &Shared, local: &Local, current: bool) {
     if local.habit().enter(current) {
+        end(shared, local);
+    }
+}
+
+/// As [`watch`], of a free of another heap's chunk.
+pub(crate) fn watch_foreign(shared: &Shared, local: &Local) {
+    if local.habit().enter_foreign() {
         end(shared, local);
     }
 }

@@ -226,6 +226,11 @@ impl Local {
         i16::from(self.gathered(class).room.get()) <= class.borrows_at()
     }
 
+    /// How many chunks of other heaps the thread has gathered, about.
+    pub(crate) fn gathered_count(&self, class: Class) -> u32 {
+        class.outbox().saturating_sub(self.gathered(class).room.get()).into()
+    }
+
     /// Says that the next chunk of another heap goes home at once, or no more; without effect while some are gathered.
     pub(crate) fn hurry(&self, class: Class, hurries: bool) {
         if self.gathered(class).is_empty() {
@@ -260,10 +265,8 @@ impl Local {
         let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
         match self.tag().own_record(tag) {
             Ok(record) => free_to_pool(record, freed),
-            // Of a thread without magazines the next two are not asked.
             Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
-            Err(rest) if OwnerTag::loaded_record(rest).is_some() => self.free_to_magazine(class, freed),
-            Err(rest) if OwnerTag::both_primary(rest) => self.free_to_outbox(class, freed),
+            Err(rest) if OwnerTag::both_primary(rest) => self.free_to_magazine(class, freed),
             Err(_) => Beside::Nothing,
         }
     }
@@ -282,17 +285,19 @@ impl Local {
                 let class = pool_at(record).class();
                 if self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
             }
-            Err(rest) => match (OwnerTag::loaded_record(rest), tag::pool_of(tag)) {
-                (Some(record), _) => self.free_to_magazine(pool_at(record).class(), freed),
-                (None, Some((_, record))) if OwnerTag::both_primary(rest) => {
+            Err(rest) => match tag::pool_of(tag) {
+                Some((_, record)) if OwnerTag::plainly_anothers(rest) => {
                     self.free_to_outbox(pool_at(record).class(), freed)
+                }
+                Some((_, record)) if OwnerTag::both_primary(rest) => {
+                    self.free_to_magazine(pool_at(record).class(), freed)
                 }
                 _ => Beside::Nothing,
             },
         }
     }
 
-    /// Frees a chunk of the thread's own to its slab's list; it has magazines.
+    /// Frees a chunk to its slab's list, whoever's it is; the thread has magazines.
     #[inline(always)]
     pub(crate) fn free_to_magazine(&self, class: Class, freed: usize) -> Beside {
         if self.chunks(class).put(freed) { Beside::Loaded(class) } else { Beside::Done }

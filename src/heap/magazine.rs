@@ -63,6 +63,8 @@ pub(crate) fn begin(shared: &Shared, slot: &Slot, local: &Local) {
             slot.shelve_list(shared, local, class);
         }
         local.chunks(class).load(class.magazine());
+        steal::settle(slot, local, class);
+        send_home(shared, local.take_outbox(class));
     }
     local.load_magazines(true);
 }

@@ -144,7 +144,11 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     let slab = slot.slab(class);
     if local.may_borrow(class) {
         // There is none if a thief was here, or if the next one freed is to go home at once.
+        let gathered = local.gathered_count(class);
         let head = local.take_outbox(class);
+        if head >= chunk::FLOOR {
+            habit::count(shared, local, gathered);
+        }
         if head >= chunk::FLOOR && slab.borrows() {
             if let Some(unit) = slab.current() {
                 finish(shared, slab, chunks, unit);

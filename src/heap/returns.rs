@@ -57,9 +57,13 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u6
     let class = class.unwrap_or_else(|| class_of(shared, freed));
     // A thread that only frees gets a heap for its outbox.
     match local.or_else(|| thread::find_or_attach(shared)) {
+        Some(local) if local.has_magazines() => to_magazine(shared, local, class, freed),
         Some(local) => {
             if local.gather(class, freed) {
                 send_home(shared, local, class);
+            }
+            if local.habit().is_watched() {
+                habit::watch_foreign(shared, local);
             }
         }
         None => outbox::send_one(shared, pool, freed),
@@ -88,10 +92,7 @@ fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Op
     let pool = Pool::at(shared.map(), unit);
     let class = class.unwrap_or_else(|| class_of(shared, freed));
     if local.has_magazines() {
-        if let Beside::Loaded(class) = local.free_to_magazine(class, freed) {
-            magazine::set_aside(shared, local, class);
-        }
-        return;
+        return to_magazine(shared, local, class, freed);
     }
     let current = pool.standing() == Standing::Current;
     let ran_out = !local.chunks(class).push(freed) && pool.push(freed);
@@ -100,6 +101,12 @@ fn free_own(shared: &Shared, local: &Local, freed: usize, unit: usize, class: Op
     }
     if ran_out {
         ran_down(shared, local, unit);
+    }
+}
+
+fn to_magazine(shared: &Shared, local: &Local, class: Class, freed: usize) {
+    if let Beside::Loaded(class) = local.free_to_magazine(class, freed) {
+        magazine::set_aside(shared, local, class);
     }
 }
 

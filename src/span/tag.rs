@@ -75,17 +75,11 @@ impl OwnerTag {
     }
 
     /// Address of the pool's record, if the unit is of a pool of this owner's, and it has no magazines; else what
-    /// [`OwnerTag::plainly_anothers`], [`OwnerTag::loaded_record`] and [`OwnerTag::both_primary`] are asked about.
+    /// [`OwnerTag::plainly_anothers`] and [`OwnerTag::both_primary`] are asked about.
     #[inline(always)]
     pub(crate) const fn own_record(self, tag: u64) -> Result<usize, u64> {
         let rest = tag ^ self.0;
         if rest >> OWNER_SHIFT == 0 { Ok(rest as usize) } else { Err(rest) }
-    }
-
-    /// Address of the pool's record, if the unit is of a pool of this owner's, who has magazines.
-    #[inline(always)]
-    pub(crate) const fn loaded_record(rest: u64) -> Option<usize> {
-        if (rest & !LOADS) >> OWNER_SHIFT == 0 { Some((rest & !LOADS) as usize) } else { None }
     }
 
     /// Whether the unit is of another owner's pool of the same arena, if this owner has no magazines.
