@@ -1,17 +1,21 @@
 //! Promise: a thread that replaces blocks of many sizes at random allocates first what it freed last, of whatever pool it
-//! is; what it holds ready serves others when memory runs out, and all of it can be given back.
+//! is, and one that trades blocks with others, whoever's it is; what it holds ready serves others when memory runs out,
+//! and all of it can be given back.
 
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Once, mpsc};
+use std::sync::{Mutex, Once, mpsc};
 use std::time::Duration;
 
 use arenal::Arena;
 use common::{Block, MIB, Rng, bounded, layout, verify};
 
 static ARENA: Arena = Arena::new(1 << 30);
+
+/// Tests that use [`ARENA`] do so one after the other.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// An arena beside [`ARENA`], which is the first to be used as a program's own, and so has the threads' own lists.
 fn second(capacity: usize) -> Arena {
@@ -64,6 +68,7 @@ fn has_magazines(arena: &Arena, blocks: &mut [Block], rng: &mut Rng) -> bool {
 
 #[test]
 fn what_was_freed_last_serves_first_whatever_its_pool() {
+    let _alone = ALONE.lock();
     for arena in [&ARENA, &second(256 * MIB)] {
         let mut rng = Rng::new(1);
         let mut blocks = scattered(arena, 1000, &mut rng);
@@ -87,6 +92,55 @@ fn what_was_freed_last_serves_first_whatever_its_pool() {
         }
         verify(arena);
         blocks.into_iter().for_each(|block| block.free(arena));
+        assert_eq!(arena.info().allocated, 0);
+        arena.trim();
+        assert_eq!(arena.info().heap, 0, "all of it can be given back");
+    }
+}
+
+/// Frees blocks of another thread's, and allocates of their sizes: whether each lies where the one just freed did.
+fn hands_out_again(arena: &Arena, theirs: &mut [Block]) -> bool {
+    let elsewhere = theirs.iter_mut().filter_map(|theirs| {
+        let (address, layout) = (theirs.ptr(), theirs.layout());
+        let new = block(arena, layout);
+        std::mem::replace(theirs, new).free(arena);
+        let again = block(arena, layout);
+        let same = again.ptr() == address;
+        again.free(arena);
+        (!same).then_some(())
+    });
+    elsewhere.count() == 0
+}
+
+#[test]
+fn who_trades_hands_out_what_others_allocated() {
+    let _alone = ALONE.lock();
+    for arena in [&ARENA, &second(256 * MIB)] {
+        let batch = |rng: &mut Rng| (0..100).map(|_| block(arena, layout(16 + rng.below(400), 8))).collect::<Vec<_>>();
+        std::thread::scope(|scope| {
+            let (gives, given) = mpsc::channel::<Vec<Block>>();
+            let (returns, returned) = mpsc::channel();
+            let other = scope.spawn(move || {
+                let mut rng = Rng::new(6);
+                for blocks in given {
+                    blocks.into_iter().for_each(|block| block.free(arena));
+                    returns.send(batch(&mut rng)).unwrap();
+                }
+            });
+            let mut rng = Rng::new(7);
+            let found = (0..3000).any(|_| {
+                gives.send(batch(&mut rng)).unwrap();
+                let mut theirs: Vec<Block> = returned.recv().unwrap();
+                let again = hands_out_again(arena, &mut theirs);
+                theirs.into_iter().for_each(|block| block.free(arena));
+                again
+            });
+            assert!(found);
+            verify(arena);
+            drop(gives);
+            other.join().expect("no panic");
+        });
+        verify(arena);
         assert_eq!(arena.info().allocated, 0);
         arena.trim();
         assert_eq!(arena.info().heap, 0, "all of it can be given back");

@@ -11,6 +11,9 @@
 //! Where frees cannot be foreseen and pools have few free chunks for a list, so that it soon ends, the thread has
 //! magazines in place of current pools (see [`magazine`]). What they save is not known while there are any: from time
 //! to time the thread does without, as long as it takes to find out.
+//!
+//! A thread that allocates again what it freed of other heaps' chunks, and frees many of them, *trades*: whose the chunk
+//! is that it frees next cannot be foreseen either. It has magazines, too, and what it frees goes there whoever's it is.
 
 use core::cell::Cell;
 
@@ -40,9 +43,9 @@ const PARTS: u32 = 4;
 const SHORT: u32 = 12;
 /// Full magazines between two looks at how many had to be emptied; from a half on, the thread does without.
 const TRIAL: u8 = 32;
-/// Frees of other heaps' chunks in a sample from which on the thread trades.
+/// Other heaps' chunks in a sample, an eighth, from which on the thread trades.
 const TRADES: u32 = SAMPLE / 8;
-/// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, but mostly only freed.
+/// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, and only filled magazines.
 const TRADES_NOT: u32 = 3;
 /// What the model tells apart: all courses of the last six frees.
 const COURSES: usize = 1 << 6;
@@ -64,9 +67,9 @@ pub(crate) struct Habit {
     steady: Cell<u32>,
     /// There is a mean.
     sampled: Cell<bool>,
-    /// Frees are not foreseen: they go to magazines, or the pools' own lists.
+    /// Frees of own chunks are not foreseen: they go to magazines, or the pools' own lists.
     beside: Cell<bool>,
-    /// The thread allocates what other threads free, and frees what they allocate: all goes to magazines.
+    /// The thread trades: of the last sample, many were other heaps' chunks.
     trades: Cell<bool>,
     /// While they went to the pools' own lists, the thread's were short.
     short: Cell<bool>,
@@ -221,7 +224,7 @@ impl Habit {
     fn adopt(&self) {
         let trades = self.foreign.get() >= TRADES;
         let same = self.trades.replace(trades) == trades;
-        // Of the few that were its own, the errors tell little.
+        // With few of its own, the errors tell little.
         let agrees = (trades || self.adopt_errors()) && same;
         self.steady.set(if agrees { (self.steady.get() + 1).min(STEADIEST) } else { 0 });
         let known = if self.loaded.replace(false) && !trades { 0 } else { self.steady.get() };
@@ -240,8 +243,8 @@ impl Habit {
     }
 }
 
-/// So many chunks that were freed beside the lists are about to be handed out again, or their memory is; or so many went
-/// through magazines.
+/// So many chunks that were freed beside the lists, or of other heaps', are about to be handed out again, or their memory
+/// is; or so many went through magazines.
 #[inline]
 pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
     if local.habit().runs_out(freed) {
@@ -249,7 +252,7 @@ pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
     }
 }
 
-/// Time for a sample: until it is complete, all frees of own chunks come to [`watch`]. If the thread has magazines, its
+/// Time for a sample: until it is complete, all frees come to [`watch`] or [`watch_foreign`]. If the thread has magazines, its
 /// heap is locked.
 #[cold]
 #[inline(never)]
@@ -366,6 +369,32 @@ mod tests {
             sampled(&habit, 0, SHORT / 2);
         }
         assert!(!sampled(&habit, 0, SHORT / 2) && !sampled(&habit, 0, SHORT / 2), "calm again");
+    }
+
+    #[test]
+    fn who_frees_many_of_others_trades() {
+        let habit = Habit::new();
+        habit.begin();
+        let sampled = |foreign: u32| {
+            habit.look_at_lists(habit.loads());
+            habit.begin_sample();
+            let complete: Vec<_> =
+                (0..SAMPLE).map(|at| if at < foreign { habit.enter_foreign() } else { habit.enter(true) }).collect();
+            assert_eq!(complete.iter().position(|&last| last), Some(SAMPLE as usize - 1));
+            habit.adopt();
+            habit.loads()
+        };
+        assert!(!sampled(TRADES - 1) && sampled(TRADES) && sampled(SAMPLE));
+        assert!(sampled(SAMPLE) && sampled(SAMPLE));
+        assert_eq!(
+            habit.patience.get(),
+            PATIENCE << 3,
+            "samples agree: though there were magazines, the next one is far"
+        );
+        assert!(!sampled(0) && sampled(TRADES));
+        assert!((0..TRIAL).any(|_| habit.exchange(true)), "it only fills them");
+        assert!(!habit.loads());
+        assert_eq!(habit.patience.get(), PATIENCE << TRADES_NOT);
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! Magazines: what a thread without a foreseeable habit frees of its own chunks, whatever pool they are of.
+//! Magazines: what a thread without a foreseeable habit frees, whatever pool it is of.
 //!
 //! Where chunks of many sizes are replaced at random, no slab's current pool lasts: its list is short, frees miss it, and
-//! neither can be foreseen. A thread that is found to do so ([`habit`]) has no current pools. What it frees goes to its
+//! neither can be foreseen. Where threads allocate what the others free, it cannot be foreseen whose the next chunk is. A
+//! thread that is found to do so ([`habit`]) has no current pools. What it frees, be it another heap's, goes to its
 //! slab's list, of which it allocates again, and the pools are not touched. As the list's length is nobody's to count,
 //! for pops are inlined, frees are counted: when there were as many as a magazine holds, the list is set aside, unless it
 //! is short, and what was set aside before goes back to its pools. A list that has ended goes on with what was set aside
@@ -192,7 +193,7 @@ fn flush(shared: &Shared, slot: &Slot, local: &Local, list: usize) {
                     slot.look(shared, unit, true);
                 }
             }
-            // Borrowed, or of a pool that was handed over.
+            // Another heap's, or of a pool that was handed over.
             None => {
                 chunk::link(freed, foreign);
                 foreign = freed;
