@@ -133,8 +133,9 @@ const OUTBOX: [u8; CLASSES] = {
     table
 };
 
-/// Chunks in a magazine by class: 32 KiB worth and 64 at most, or else 512 KiB worth, 32 at most and 8 at least. (Where
-/// blocks of 1 to 64 KiB are replaced at random, 16 of each take 1.14 of the time of 32.)
+/// Chunks in a magazine by class: 32 KiB worth and 128 at most, or else 512 KiB worth, 32 at most and 8 at least. (Where
+/// blocks of 1 to 64 KiB are replaced at random, 16 of each take 1.14 of the time of 32. Where two or four threads pass
+/// each other 4,000 small ones at a time, 128 of each take 0.88 of the time of 64.)
 const MAGAZINE: [u8; CLASSES] = {
     let mut table = [8; CLASSES];
     let mut class = 0;

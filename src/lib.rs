@@ -77,12 +77,13 @@
 //!    arena for any slab of any thread.
 //!
 //! A thread that replaces blocks of many sizes at random, so that nobody foresees which pool is next and each gives few
-//! chunks, has *magazines* instead of current pools: what it frees of its own goes to its slab's list, of whatever pool
-//! it is, and is handed out again first. After so many frees the list is set aside, and what was set aside before goes
-//! back to its pools (`src/heap/magazine.rs`; `src/heap/habit.rs` tells such threads from others).
+//! chunks, has *magazines* instead of current pools: what it frees goes to its slab's list, of whatever pool it is, and is
+//! handed out again first. After so many frees the list is set aside, and what was set aside before goes back to its
+//! pools. So has a thread that trades: it frees what others allocated, and allocates what others will free
+//! (`src/heap/magazine.rs`; `src/heap/habit.rs` tells such threads from others).
 //!
 //! A **remote free**:
-//! 1. the tag shows another number: the chunk goes to the freeing thread's outbox, one list per slab. Its line is asked
+//! 1. the tag shows another number: without magazines, the chunk goes to the freeing thread's outbox, one list per slab. Its line is asked
 //!    for, and its link written when the next chunk comes: it may lie in another processor's cache. From small slabs
 //!    (below 512 bytes) the thread may allocate again once its own list is used up, three times in four: what it was
 //!    once handed is not borrowed for good;
