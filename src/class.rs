@@ -155,7 +155,7 @@ const MAGAZINE: [u8; CLASSES] = {
 
 /// [`Class::borrows_at`] by class. Where several chunks share a cache line, so many must be there that the lines are mostly
 /// the thread's own; of larger ones so many that they are worth displacing its current pool. From 512 bytes on it never
-/// allocates from them: what it would have to fetch from the other thread's cache is more than the way home costs.
+/// allocates from them, nor has them in its magazines: what it would have to fetch from the other thread's cache is more than the way home costs.
 const BORROWS_AT: [i16; CLASSES] = {
     let mut table = [-1; CLASSES];
     let mut class = 0;
@@ -169,6 +169,11 @@ const BORROWS_AT: [i16; CLASSES] = {
     }
     table
 };
+
+/// Slabs from this size on never borrow.
+pub(crate) const TRADED_BELOW: usize = 512;
+/// The first of them.
+const FIRST_KEPT: usize = Class::of(TRADED_BELOW).unwrap().0;
 
 const fn step_above(size: usize) -> usize {
     if size < 128 { 8 } else { (1 << size.ilog2()) / 8 }
@@ -295,6 +300,12 @@ impl Class {
         self.size().is_multiple_of(64)
     }
 
+    /// Whether a thread allocates other heaps' chunks of this slab again, see [`BORROWS_AT`].
+    #[inline(always)]
+    pub(crate) const fn is_traded(self) -> bool {
+        self.0 < FIRST_KEPT
+    }
+
     /// A thread allocates from the chunks of other heaps that it has gathered while it may gather no more than so many
     /// others; if negative, never. See [`BORROWS_AT`].
     #[inline(always)]
@@ -333,6 +344,7 @@ const _: () = {
     while class < CLASSES {
         let size = SIZES[class] as usize;
         assert!(size.is_multiple_of(8));
+        assert!(Class::from_index(class).is_traded() == (BORROWS_AT[class] >= 0));
         if class < SIZES_CARVED {
             assert!(Class::of(size).unwrap().index() == class);
             assert!(class == 0 || Class::of(SIZES[class - 1] as usize + 1).unwrap().index() == class);

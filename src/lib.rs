@@ -83,10 +83,10 @@
 //! (`src/heap/magazine.rs`; `src/heap/habit.rs` tells such threads from others).
 //!
 //! A **remote free**:
-//! 1. the tag shows another number: without magazines, the chunk goes to the freeing thread's outbox, one list per slab. Its line is asked
-//!    for, and its link written when the next chunk comes: it may lie in another processor's cache. From small slabs
-//!    (below 512 bytes) the thread may allocate again once its own list is used up, three times in four: what it was
-//!    once handed is not borrowed for good;
+//! 1. the tag shows another number: the chunk goes to the freeing thread's outbox, one list per slab (of small slabs,
+//!    below 512 bytes, to its list where it has magazines). Its line is asked for, and its link written when the next
+//!    chunk comes: it may lie in another processor's cache. From small slabs the thread may allocate again once its own
+//!    list is used up, three times in four: what it was once handed is not borrowed for good;
 //! 2. a full outbox is sorted by pool and pushed on the pools' remote words: one atomic for a batch;
 //! 3. when enough have come back, or all, the pool is put into its owner's inbox: one more atomic;
 //! 4. the owner reads its inbox on its next slow path, and takes the returned chunks as a list when it gets to that

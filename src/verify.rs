@@ -30,6 +30,11 @@ impl Arena {
         assert_eq!(kept, shared.heaps().map(|slot| slot.kept.count()).sum(), "spans tagged as kept, and kept by heaps");
         let listed: usize = shared.heaps().map(|slot| verify_heap(shared, slot)).sum();
         assert_eq!(tagged, listed, "pools tagged in the arena and pools in heaps");
+        for local in shared.heaps().filter_map(Slot::local) {
+            for class in Class::all().filter(|&class| !self.config.lists(class)) {
+                assert!(local.chunks(class).list.get() < FLOOR, "a list of slab {}, which is divided", class.size());
+            }
+        }
         let info = self.info();
         assert!(info.allocated <= info.heap && info.heap <= info.capacity, "{info:?}");
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, mpsc};
 use std::time::Duration;
 
-use arenal::Arena;
+use arenal::{Arena, Config};
 use common::{Block, MIB, Rng, bounded, layout, verify};
 
 static ARENA: Arena = Arena::new(1 << 30);
@@ -20,8 +20,13 @@ static ALONE: Mutex<()> = Mutex::new(());
 /// An arena beside [`ARENA`], which is the first to be used as a program's own, and so has the threads' own lists.
 fn second(capacity: usize) -> Arena {
     static FIRST: Once = Once::new();
-    // SAFETY: the layout is not empty, and the block is freed once.
-    FIRST.call_once(|| unsafe { ARENA.dealloc(ARENA.alloc(Layout::new::<u64>()), Layout::new::<u64>()) });
+    // By a thread that is gone soon, so that it holds nothing of the arena.
+    let first = || {
+        // SAFETY: the layout is not empty, and the block is freed once.
+        let once = || unsafe { ARENA.dealloc(ARENA.alloc(Layout::new::<u64>()), Layout::new::<u64>()) };
+        std::thread::spawn(once).join().expect("no panic");
+    };
+    FIRST.call_once(first);
     bounded(capacity)
 }
 
@@ -112,38 +117,64 @@ fn hands_out_again(arena: &Arena, theirs: &mut [Block]) -> bool {
     elsewhere.count() == 0
 }
 
+/// Passes batches to and fro with another thread until the arena's blocks are handed out again, at most so often.
+fn trades(arena: &Arena, times: usize, draw: fn(&mut Rng) -> Layout) -> bool {
+    let batch = |rng: &mut Rng| (0..100).map(|_| block(arena, draw(rng))).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let (gives, given) = mpsc::channel::<Vec<Block>>();
+        let (returns, returned) = mpsc::channel();
+        let other = scope.spawn(move || {
+            let mut rng = Rng::new(6);
+            for blocks in given {
+                blocks.into_iter().for_each(|block| block.free(arena));
+                returns.send(batch(&mut rng)).unwrap();
+            }
+        });
+        let mut rng = Rng::new(7);
+        let found = (0..times).any(|time| {
+            gives.send(batch(&mut rng)).unwrap();
+            let mut theirs: Vec<Block> = returned.recv().unwrap();
+            if time % 50 == 0 {
+                verify(arena);
+            }
+            let again = hands_out_again(arena, &mut theirs);
+            theirs.into_iter().for_each(|block| block.free(arena));
+            again
+        });
+        verify(arena);
+        drop(gives);
+        other.join().expect("no panic");
+        found
+    })
+}
+
 #[test]
 fn who_trades_hands_out_what_others_allocated() {
     let _alone = ALONE.lock();
     for arena in [&ARENA, &second(256 * MIB)] {
-        let batch = |rng: &mut Rng| (0..100).map(|_| block(arena, layout(16 + rng.below(400), 8))).collect::<Vec<_>>();
-        std::thread::scope(|scope| {
-            let (gives, given) = mpsc::channel::<Vec<Block>>();
-            let (returns, returned) = mpsc::channel();
-            let other = scope.spawn(move || {
-                let mut rng = Rng::new(6);
-                for blocks in given {
-                    blocks.into_iter().for_each(|block| block.free(arena));
-                    returns.send(batch(&mut rng)).unwrap();
-                }
-            });
-            let mut rng = Rng::new(7);
-            let found = (0..3000).any(|_| {
-                gives.send(batch(&mut rng)).unwrap();
-                let mut theirs: Vec<Block> = returned.recv().unwrap();
-                let again = hands_out_again(arena, &mut theirs);
-                theirs.into_iter().for_each(|block| block.free(arena));
-                again
-            });
-            assert!(found);
-            verify(arena);
-            drop(gives);
-            other.join().expect("no panic");
-        });
+        assert!(trades(arena, 3000, |rng| layout(16 + rng.below(400), 8)));
         verify(arena);
         assert_eq!(arena.info().allocated, 0);
         arena.trim();
         assert_eq!(arena.info().heap, 0, "all of it can be given back");
+    }
+}
+
+/// The lists of a slab of whose sizes some are the system's stay empty, which `verify` looks at.
+#[test]
+fn what_is_partly_the_systems_is_not_traded() {
+    drop(second(16 * MIB));
+    for (most, draw) in [
+        (200, (|rng| layout(100 + rng.below(101), 8)) as fn(&mut Rng) -> Layout),
+        (1000, |rng| layout(if rng.below(2) == 0 { 100 + rng.below(100) } else { 900 + rng.below(101) }, 8)),
+    ] {
+        let arena = Arena::with_config(Config::new(64 * MIB).system_above(most));
+        assert!(!trades(&arena, 2000, draw));
+        let [own, systems] = [most, most + 1].map(|size| block(&arena, layout(size, 8)));
+        assert!(arena.contains(own.ptr()) && !arena.contains(systems.ptr()));
+        own.free(&arena);
+        systems.free(&arena);
+        verify(&arena);
     }
 }
 

@@ -23,7 +23,7 @@ use super::shared::Shared;
 use super::slot::Slot;
 use crate::class::Class;
 
-/// Frees beside the lists until the first sample; doubles while samples agree.
+/// Frees beside the lists, or others' chunks borrowed, until the first sample; doubles while samples agree.
 const PATIENCE: u32 = if cfg!(shuttle) { 8 } else { 8 << 10 };
 /// Doublings at most.
 const STEADIEST: u32 = 7;
@@ -43,7 +43,8 @@ const PARTS: u32 = 4;
 const SHORT: u32 = 12;
 /// Full magazines between two looks at how many had to be emptied; from a half on, the thread does without.
 const TRIAL: u8 = 32;
-/// Other heaps' chunks in a sample, an eighth, from which on the thread trades.
+/// Other heaps' chunks of slabs that are traded in a sample, an eighth, from which on the thread trades; until they are
+/// half as many.
 const TRADES: u32 = SAMPLE / 8;
 /// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, and only filled magazines.
 const TRADES_NOT: u32 = 3;
@@ -53,7 +54,7 @@ const COURSES: usize = 1 << 6;
 /// All-zero bytes: frees go to the lists, no sample was taken. The owner's.
 #[repr(C)]
 pub(crate) struct Habit {
-    /// Frees beside the lists until the next sample.
+    /// Of what [`count`] counts, how much until the next sample.
     patience: Cell<u32>,
     /// Frees of the sample still to come; 0: none is being taken.
     left: Cell<u32>,
@@ -147,8 +148,8 @@ impl Habit {
         }
         self.short.set(false);
         // What is left of the period is one of its own, long enough to tell whether lists are short.
-        let least = if self.trades.replace(false) { PATIENCE << TRADES_NOT } else { PATIENCE };
-        self.wait(self.patience.get().max(least));
+        let traded = self.trades.replace(false);
+        self.wait(if traded { PATIENCE << TRADES_NOT } else { self.patience.get().max(PATIENCE) });
         true
     }
 
@@ -213,16 +214,17 @@ impl Habit {
         left == 0
     }
 
-    /// Enters a free of another heap's chunk; whether the sample is complete.
-    fn enter_foreign(&self) -> bool {
-        self.foreign.set(self.foreign.get() + 1);
+    /// Enters a free of another heap's chunk, of a slab that is traded or not; whether the sample is complete.
+    fn enter_foreign(&self, traded: bool) -> bool {
+        self.foreign.set(self.foreign.get() + u32::from(traded));
         self.left.set(self.left.get() - 1);
         self.left.get() == 0
     }
 
     /// What the samples say becomes the habit.
     fn adopt(&self) {
-        let trades = self.foreign.get() >= TRADES;
+        let limit = if self.trades.get() { TRADES / 2 } else { TRADES };
+        let trades = self.foreign.get() >= limit.max(1);
         let same = self.trades.replace(trades) == trades;
         // With few of its own, the errors tell little.
         let agrees = (trades || self.adopt_errors()) && same;
@@ -276,8 +278,8 @@ pub(crate) fn watch(shared: &Shared, local: &Local, current: bool) {
 }
 
 /// As [`watch`], of a free of another heap's chunk.
-pub(crate) fn watch_foreign(shared: &Shared, local: &Local) {
-    if local.habit().enter_foreign() {
+pub(crate) fn watch_foreign(shared: &Shared, local: &Local, class: Class) {
+    if local.habit().enter_foreign(class.is_traded()) {
         end(shared, local);
     }
 }
@@ -290,7 +292,7 @@ fn end(shared: &Shared, local: &Local) {
     let slot = unsafe { &*(local.slot() as *const Slot) };
     // A thief may be about to take a current pool.
     let _held = slot.lock.lock();
-    if local.habit().loads() {
+    if local.habit().loads() && !shared.is_divided() {
         magazine::begin(shared, slot, local);
     } else {
         Class::all().for_each(|class| slot.enter_pool(shared, local, class));
@@ -375,17 +377,21 @@ mod tests {
     fn who_frees_many_of_others_trades() {
         let habit = Habit::new();
         habit.begin();
-        let sampled = |foreign: u32| {
+        let sampled_of = |foreign: u32, traded: u32| {
             habit.look_at_lists(habit.loads());
             habit.begin_sample();
-            let complete: Vec<_> =
-                (0..SAMPLE).map(|at| if at < foreign { habit.enter_foreign() } else { habit.enter(true) }).collect();
+            let complete: Vec<_> = (0..SAMPLE)
+                .map(|at| if at < foreign { habit.enter_foreign(at < traded) } else { habit.enter(true) })
+                .collect();
             assert_eq!(complete.iter().position(|&last| last), Some(SAMPLE as usize - 1));
             habit.adopt();
             habit.loads()
         };
-        assert!(!sampled(TRADES - 1) && sampled(TRADES) && sampled(SAMPLE));
-        assert!(sampled(SAMPLE) && sampled(SAMPLE));
+        let sampled = |foreign| sampled_of(foreign, foreign);
+        assert!(!sampled_of(SAMPLE, TRADES - 1), "of others that go home");
+        assert!(!sampled(TRADES - 1) && sampled(TRADES) && sampled(TRADES / 2) && !sampled(TRADES / 2 - 1));
+        assert!(sampled(SAMPLE));
+        assert!(sampled(SAMPLE) && sampled(SAMPLE) && sampled(SAMPLE));
         assert_eq!(
             habit.patience.get(),
             PATIENCE << 3,

@@ -9,7 +9,7 @@
 //! - For an owner that sleeps, the asking thread does it: it changes the tags first, and then makes sure that the owner
 //!   sleeps in a system call of its own, which may be the wait for its heap's lock. There is none between reading a tag and
 //!   the store of a free, so that it will read the new tag when it wakes. If it does not sleep, the old tags are put back;
-//!   frees in between went to the outbox, from where they find home by the tag of that time.
+//!   frees in between went to the outbox or to magazines, from where they find home by the tag of that time.
 //!
 //! Current pools are not handed over. What a running owner has in magazines it gives back to its pools before, unless it
 //! is about to allocate of that slab.

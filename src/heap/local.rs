@@ -21,7 +21,7 @@ use crate::sync::{AtomicU64, CellUsize, Ordering};
 /// One slab's list, on half a cache line.
 #[repr(C, align(32))]
 pub(crate) struct Chunks {
-    /// Chunks to allocate: of the current pool; without one, of any of the thread's pools or borrowed from other heaps.
+    /// Chunks to allocate: of the current pool; without one, of any of the thread's pools, or other heaps'.
     pub(crate) list: Head,
     /// Last byte of the current pool; 0: no current pool.
     last: CellUsize,
@@ -75,7 +75,7 @@ impl Chunks {
         class.magazine().saturating_sub(self.bytes.get()) as u32
     }
 
-    /// Pushes a chunk of any of the thread's pools, while it has no current ones; whether the list is to be set aside.
+    /// Pushes a chunk of any pool while the thread has no current ones; whether the list is to be set aside.
     #[inline(always)]
     fn put(&self, freed: usize) -> bool {
         chunk::link(freed, self.list.get());
@@ -181,12 +181,12 @@ impl Local {
         self.slot.set(slot);
     }
 
-    /// Whether what the thread frees of its own is to go to magazines.
+    /// Whether what the thread frees is to go to magazines: its own chunks, and of slabs that are traded others'.
     pub(crate) fn load_magazines(&self, loads: bool) {
         self.tag.set(self.tag().loading(loads).bits());
     }
 
-    /// Whether what the thread frees of its own goes to magazines: it has no current pools then.
+    /// Whether what the thread frees goes to magazines: it has no current pools then.
     pub(crate) fn has_magazines(&self) -> bool {
         self.tag().is_loading()
     }
@@ -266,7 +266,7 @@ impl Local {
         match self.tag().own_record(tag) {
             Ok(record) => free_to_pool(record, freed),
             Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
-            Err(rest) if OwnerTag::both_primary(rest) => self.free_to_magazine(class, freed),
+            Err(rest) if OwnerTag::both_primary(rest) => self.free_loading(class, freed, rest),
             Err(_) => Beside::Nothing,
         }
     }
@@ -290,10 +290,20 @@ impl Local {
                     self.free_to_outbox(pool_at(record).class(), freed)
                 }
                 Some((_, record)) if OwnerTag::both_primary(rest) => {
-                    self.free_to_magazine(pool_at(record).class(), freed)
+                    self.free_loading(pool_at(record).class(), freed, rest)
                 }
                 _ => Beside::Nothing,
             },
+        }
+    }
+
+    /// Frees a chunk of the primary arena's, whoever's it is; the thread has magazines.
+    #[inline(always)]
+    fn free_loading(&self, class: Class, freed: usize, rest: u64) -> Beside {
+        if class.is_traded() || OwnerTag::is_loaded(rest) {
+            self.free_to_magazine(class, freed)
+        } else {
+            self.free_to_outbox(class, freed)
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Where chunks of many sizes are replaced at random, no slab's current pool lasts: its list is short, frees miss it, and
 //! neither can be foreseen. Where threads allocate what the others free, it cannot be foreseen whose the next chunk is. A
-//! thread that is found to do so ([`habit`]) has no current pools. What it frees, be it another heap's, goes to its
-//! slab's list, of which it allocates again, and the pools are not touched. As the list's length is nobody's to count,
+//! thread that is found to do so ([`habit`]) has no current pools. What it frees, be it another heap's (but for the larger
+//! slabs, see `Class::is_traded`), goes to its slab's list, of which it allocates again, and the pools are not touched. As the list's length is nobody's to count,
 //! for pops are inlined, frees are counted: when there were as many as a magazine holds, the list is set aside, unless it
 //! is short, and what was set aside before goes back to its pools. A list that has ended goes on with what was set aside
 //! (after Bonwick and Adams, "Magazines and Vmem", 2001, where each processor has two, loaded and previous).

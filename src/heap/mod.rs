@@ -15,7 +15,7 @@
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
 //! | `storage`    | the thread's own storage, reached without a call                        |
 //! | [`refill`]   | allocation when the list is empty                                       |
-//! | `magazine`   | what a thread without a foreseeable habit frees of its own chunks       |
+//! | `magazine`   | what a thread without a foreseeable habit frees, or one that trades     |
 //! | [`large`]    | requests that get a span of their own                                   |
 //! | [`kept`]     | spans of freed large blocks, kept for the owner's next ones             |
 //! | `keeper`     | which of them are kept, and taking spans past them                      |

@@ -57,13 +57,13 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u6
     let class = class.unwrap_or_else(|| class_of(shared, freed));
     // A thread that only frees gets a heap for its outbox.
     match local.or_else(|| thread::find_or_attach(shared)) {
-        Some(local) if local.has_magazines() => to_magazine(shared, local, class, freed),
+        Some(local) if local.has_magazines() && class.is_traded() => to_magazine(shared, local, class, freed),
         Some(local) => {
             if local.gather(class, freed) {
                 send_home(shared, local, class);
             }
             if local.habit().is_watched() {
-                habit::watch_foreign(shared, local);
+                habit::watch_foreign(shared, local, class);
             }
         }
         None => outbox::send_one(shared, pool, freed),

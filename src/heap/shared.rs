@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     map: Map,
     uid: u64,
     primary: bool,
+    /// Some sizes of slabs that are traded are the system's: lists of these must stay empty.
+    divided: bool,
     /// Class of which a thread found nothing in a full arena, + 1; 0: none. A hint.
     wanted: AtomicU32,
     /// Next in the registry; under its lock.
@@ -63,7 +65,13 @@ unsafe impl Sync for Shared {}
 
 impl Shared {
     /// Reserves an arena of at most `capacity` bytes: less if the address space is limited, but at least `least`.
-    pub(crate) fn reserve(capacity: usize, least: usize, huge: Huge, primary: bool) -> Option<NonNull<Shared>> {
+    pub(crate) fn reserve(
+        capacity: usize,
+        least: usize,
+        huge: Huge,
+        divided: bool,
+        primary: bool,
+    ) -> Option<NonNull<Shared>> {
         static UIDS: AtomicU64 = AtomicU64::new(1);
         crate::hardened::key::draw();
         let map = reserve_map(capacity, least)?;
@@ -75,6 +83,7 @@ impl Shared {
                 // Relaxed: the numbers need only differ.
                 uid: UIDS.fetch_add(1, Ordering::Relaxed),
                 primary,
+                divided,
                 wanted: AtomicU32::new(0),
                 next: AtomicUsize::new(0),
                 pace: Pace::new(),
@@ -109,6 +118,10 @@ impl Shared {
     #[inline(always)]
     pub(crate) fn map(&self) -> &Map {
         &self.map
+    }
+
+    pub(crate) fn is_divided(&self) -> bool {
+        self.divided
     }
 
     /// Number of this arena, never used twice in a process.

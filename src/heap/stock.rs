@@ -136,7 +136,7 @@ impl Slab {
     }
 
     /// Whether the owner is to allocate from what it freed of other heaps' chunks. Not each time: borrowed for good, what
-    /// a thread was once handed would make each of its frees a remote one.
+    /// a thread without magazines was once handed would make each of its frees a remote one.
     pub(crate) fn borrows(&self) -> bool {
         self.chances.set(self.chances.get().wrapping_add(1));
         !self.chances.get().is_multiple_of(BORROWS)

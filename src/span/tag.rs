@@ -26,7 +26,7 @@ pub(crate) const KEPT: u64 = 6;
 /// Bits of an address, on every 64-bit machine whose programs do not ask for more.
 const OWNER_SHIFT: u32 = 48;
 const PRIMARY: u64 = 1 << 63;
-/// In no unit's tag: the owner's chunks go to magazines.
+/// In no unit's tag: what the owner frees goes to magazines.
 const LOADS: u64 = 1 << 62;
 /// Number of heaps an arena can tell apart.
 pub(crate) const MAX_OWNERS: u32 = 1 << 14;
@@ -57,7 +57,7 @@ impl OwnerTag {
         self.0 | record as u64
     }
 
-    /// The tag of an owner whose chunks go to magazines.
+    /// The tag of an owner who has magazines, or has none.
     pub(crate) const fn loading(self, loads: bool) -> OwnerTag {
         OwnerTag(self.0 & !LOADS | if loads { LOADS } else { 0 })
     }
@@ -75,11 +75,17 @@ impl OwnerTag {
     }
 
     /// Address of the pool's record, if the unit is of a pool of this owner's, and it has no magazines; else what
-    /// [`OwnerTag::plainly_anothers`] and [`OwnerTag::both_primary`] are asked about.
+    /// [`OwnerTag::plainly_anothers`], [`OwnerTag::both_primary`] and [`OwnerTag::is_loaded`] are asked about.
     #[inline(always)]
     pub(crate) const fn own_record(self, tag: u64) -> Result<usize, u64> {
         let rest = tag ^ self.0;
         if rest >> OWNER_SHIFT == 0 { Ok(rest as usize) } else { Err(rest) }
+    }
+
+    /// Whether the unit is of a pool of this owner's, who has magazines.
+    #[inline(always)]
+    pub(crate) const fn is_loaded(rest: u64) -> bool {
+        (rest & !LOADS) >> OWNER_SHIFT == 0
     }
 
     /// Whether the unit is of another owner's pool of the same arena, if this owner has no magazines.
