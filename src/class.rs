@@ -155,7 +155,8 @@ const MAGAZINE: [u8; CLASSES] = {
 
 /// [`Class::borrows_at`] by class. Where several chunks share a cache line, so many must be there that the lines are mostly
 /// the thread's own; of larger ones so many that they are worth displacing its current pool. From 512 bytes on it never
-/// allocates from them, nor has them in its magazines: what it would have to fetch from the other thread's cache is more than the way home costs.
+/// allocates from them, nor has them in its magazines: what it would have to fetch from the other thread's cache is more
+/// than the way home costs.
 const BORROWS_AT: [i16; CLASSES] = {
     let mut table = [-1; CLASSES];
     let mut class = 0;

@@ -19,6 +19,7 @@ use core::cell::Cell;
 
 use super::local::Local;
 use super::magazine;
+use super::sample::{LESSONS, SAMPLE, Sample};
 use super::shared::Shared;
 use super::slot::Slot;
 use crate::class::Class;
@@ -27,10 +28,6 @@ use crate::class::Class;
 const PATIENCE: u32 = if cfg!(shuttle) { 8 } else { 8 << 10 };
 /// Doublings at most.
 const STEADIEST: u32 = 7;
-/// Frees in a sample.
-const SAMPLE: u32 = if cfg!(shuttle) { 8 } else { 512 };
-/// The first of them, from which the model learns.
-const LESSONS: u32 = SAMPLE / 4;
 /// Errors of the model in the rest, a quarter, from which on frees do not go to current pools' lists. Most programs stay
 /// far below, and random replacement above.
 const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
@@ -48,22 +45,14 @@ const TRIAL: u8 = 32;
 const TRADES: u32 = SAMPLE / 8;
 /// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, and only filled magazines.
 const TRADES_NOT: u32 = 3;
-/// What the model tells apart: all courses of the last six frees.
-const COURSES: usize = 1 << 6;
-
 /// All-zero bytes: frees go to the lists, no sample was taken. The owner's.
 #[repr(C)]
 pub(crate) struct Habit {
     /// Of what [`count`] counts, how much until the next sample.
     patience: Cell<u32>,
-    /// Frees of the sample still to come; 0: none is being taken.
-    left: Cell<u32>,
-    /// The model's errors in it.
-    errors: Cell<u32>,
-    /// Their mean over the samples so far, the last ones counting most.
+    sample: Sample,
+    /// The mean of its errors over the samples so far, the last ones counting most.
     mean: Cell<u32>,
-    /// Frees of other heaps' chunks in it.
-    foreign: Cell<u32>,
     /// Samples in a row that agreed, at most [`STEADIEST`].
     steady: Cell<u32>,
     /// There is a mean.
@@ -82,20 +71,14 @@ pub(crate) struct Habit {
     /// Times that a magazine was full, and that another one was still set aside then.
     exchanges: Cell<u8>,
     flushes: Cell<u8>,
-    /// Where the last frees went, the latest in the lowest bit.
-    course: Cell<u8>,
-    /// For each course, how sure the model is of the current pool: 0 to 3, and from 2 on it says so.
-    sure: [Cell<u8>; COURSES],
 }
 
 impl Habit {
     pub(crate) const fn new() -> Habit {
         Habit {
             patience: Cell::new(0),
-            left: Cell::new(0),
-            errors: Cell::new(0),
+            sample: Sample::new(),
             mean: Cell::new(0),
-            foreign: Cell::new(0),
             steady: Cell::new(0),
             sampled: Cell::new(false),
             beside: Cell::new(false),
@@ -106,15 +89,13 @@ impl Habit {
             period: Cell::new(0),
             exchanges: Cell::new(0),
             flushes: Cell::new(0),
-            course: Cell::new(0),
-            sure: [const { Cell::new(0) }; COURSES],
         }
     }
 
     /// Nothing is known yet.
     pub(crate) fn begin(&self) {
         self.wait(PATIENCE);
-        self.left.set(0);
+        self.sample.cancel();
         self.beside.set(false);
         self.trades.set(false);
         self.short.set(false);
@@ -155,7 +136,7 @@ impl Habit {
 
     /// Whether a sample is being taken.
     pub(crate) fn is_watched(&self) -> bool {
-        self.left.get() != 0
+        self.sample.is_taken()
     }
 
     /// Counts frees, and a refill of which they were; whether it is time for a sample.
@@ -193,38 +174,10 @@ impl Habit {
         self.short.set(!loaded && self.beside.get() && soon_ended);
     }
 
-    fn begin_sample(&self) {
-        self.left.set(SAMPLE);
-        self.errors.set(0);
-        self.foreign.set(0);
-        self.sure.iter().for_each(|sure| sure.set(2));
-    }
-
-    /// Enters one free, into the current pool or not; whether the sample is complete.
-    fn enter(&self, current: bool) -> bool {
-        let course = self.course.get() as usize % COURSES;
-        let sure = self.sure[course].get();
-        let left = self.left.get() - 1;
-        if (sure >= 2) != current && left < SAMPLE - LESSONS {
-            self.errors.set(self.errors.get() + 1);
-        }
-        self.sure[course].set(if current { (sure + 1).min(3) } else { sure.saturating_sub(1) });
-        self.course.set((course << 1) as u8 | current as u8);
-        self.left.set(left);
-        left == 0
-    }
-
-    /// Enters a free of another heap's chunk, of a slab that is traded or not; whether the sample is complete.
-    fn enter_foreign(&self, traded: bool) -> bool {
-        self.foreign.set(self.foreign.get() + u32::from(traded));
-        self.left.set(self.left.get() - 1);
-        self.left.get() == 0
-    }
-
     /// What the samples say becomes the habit.
     fn adopt(&self) {
         let limit = if self.trades.get() { TRADES / 2 } else { TRADES };
-        let trades = self.foreign.get() >= limit.max(1);
+        let trades = self.sample.foreign() >= limit.max(1);
         let same = self.trades.replace(trades) == trades;
         // With few of its own, the errors tell little.
         let agrees = (trades || self.adopt_errors()) && same;
@@ -235,7 +188,7 @@ impl Habit {
 
     /// Whether frees are foreseen; whether the sample agrees with what was known.
     fn adopt_errors(&self) -> bool {
-        let errors = self.errors.get();
+        let errors = self.sample.errors();
         let past = if self.sampled.replace(true) { self.mean.get() } else { errors };
         let mean = (past * (PARTS - 1) + errors) / PARTS;
         self.mean.set(mean);
@@ -266,20 +219,20 @@ fn begin(shared: &Shared, local: &Local) {
     }
     Class::all().for_each(|class| local.chunks(class).no_pool());
     local.watch(shared.map(), true);
-    local.habit().begin_sample();
+    local.habit().sample.begin();
 }
 
 /// One free of the sample, into a current pool or another of the thread's. It is done: at the end of a sample this waits for
 /// the heap's lock, and while an owner sleeps there its pools may be handed over.
 pub(crate) fn watch(shared: &Shared, local: &Local, current: bool) {
-    if local.habit().enter(current) {
+    if local.habit().sample.enter(current) {
         end(shared, local);
     }
 }
 
 /// As [`watch`], of a free of another heap's chunk.
 pub(crate) fn watch_foreign(shared: &Shared, local: &Local, class: Class) {
-    if local.habit().enter_foreign(class.is_traded()) {
+    if local.habit().sample.enter_foreign(class.is_traded()) {
         end(shared, local);
     }
 }
@@ -308,9 +261,9 @@ mod tests {
         let habit = Habit::new();
         habit.begin();
         for _ in 0..3 {
-            habit.begin_sample();
+            habit.sample.begin();
             assert!(!habit.pushes());
-            let took = (0..).find(|&at| habit.enter(current(at))).unwrap() + 1;
+            let took = (0..).find(|&at| habit.sample.enter(current(at))).unwrap() + 1;
             assert_eq!(took, SAMPLE);
             habit.adopt();
         }
@@ -332,9 +285,8 @@ mod tests {
         let habit = Habit::new();
         habit.begin();
         let next = |errors| {
-            habit.begin_sample();
-            habit.left.set(0);
-            habit.errors.set(errors);
+            habit.sample.begin();
+            habit.sample.end_with(errors);
             habit.adopt();
             habit.pushes()
         };
@@ -349,9 +301,8 @@ mod tests {
     fn sampled(habit: &Habit, errors: u32, chunks: u32) -> bool {
         while habit.is_content(chunks) {}
         habit.look_at_lists(habit.loads());
-        habit.begin_sample();
-        habit.left.set(0);
-        habit.errors.set(errors);
+        habit.sample.begin();
+        habit.sample.end_with(errors);
         habit.adopt();
         habit.loads()
     }
@@ -379,9 +330,9 @@ mod tests {
         habit.begin();
         let sampled_of = |foreign: u32, traded: u32| {
             habit.look_at_lists(habit.loads());
-            habit.begin_sample();
+            habit.sample.begin();
             let complete: Vec<_> = (0..SAMPLE)
-                .map(|at| if at < foreign { habit.enter_foreign(at < traded) } else { habit.enter(true) })
+                .map(|at| if at < foreign { habit.sample.enter_foreign(at < traded) } else { habit.sample.enter(true) })
                 .collect();
             assert_eq!(complete.iter().position(|&last| last), Some(SAMPLE as usize - 1));
             habit.adopt();
@@ -429,7 +380,7 @@ mod tests {
             assert!(!other.runs_out(freed));
             assert_eq!(one.patience.get(), other.patience.get());
         }
-        other.begin_sample();
+        other.sample.begin();
         assert!(!other.is_content(0), "while a sample is taken");
     }
 

@@ -8,6 +8,7 @@
 //! | `note`       | what a thief of a list may have to give back                            |
 //! | `gathered`   | a list of other heaps' chunks, linked late                              |
 //! | [`habit`]    | whether frees go to the thread's lists, the pools', or magazines        |
+//! | `sample`     | frees that are watched for it, and a model of a branch predictor        |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
 //! | `stock`      | what a heap has of one slab                                             |
 //! | `shelf`      | putting a slab's current pool away                                      |
@@ -66,6 +67,8 @@ pub(crate) mod refill;
 pub(crate) mod registry;
 #[cfg(not(loom))]
 pub(crate) mod returns;
+#[cfg(not(loom))]
+mod sample;
 #[cfg(not(loom))]
 pub(crate) mod shared;
 #[cfg(not(loom))]
