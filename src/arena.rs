@@ -5,7 +5,7 @@ use core::fmt;
 use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::AtomicPtr;
 
-use crate::class::{TRADED_BELOW, UNIT, UNIT_SHIFT};
+use crate::class::{Class, UNIT, UNIT_SHIFT};
 use crate::config::Config;
 use crate::heap::shared::Shared;
 use crate::heap::{recover, registry, stats};
@@ -188,7 +188,7 @@ impl Arena {
             wants_primary,
             |primary| {
                 let huge = self.config.huge_pages.policy();
-                let divided = self.config.system_above.is_some_and(|most| most < TRADED_BELOW);
+                let divided = Class::all().any(|class| class.is_traded() && !self.config.lists(class));
                 Shared::reserve(self.config.capacity, Arena::MIN_CAPACITY, huge, divided, primary)
             },
             |made| self.publish(made),

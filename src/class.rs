@@ -171,10 +171,8 @@ const BORROWS_AT: [i16; CLASSES] = {
     table
 };
 
-/// Slabs from this size on never borrow.
-pub(crate) const TRADED_BELOW: usize = 512;
-/// The first of them.
-const FIRST_KEPT: usize = Class::of(TRADED_BELOW).unwrap().0;
+/// The first class that never borrows.
+const FIRST_UNTRADED: usize = Class::of(512).unwrap().0;
 
 const fn step_above(size: usize) -> usize {
     if size < 128 { 8 } else { (1 << size.ilog2()) / 8 }
@@ -304,7 +302,7 @@ impl Class {
     /// Whether a thread allocates other heaps' chunks of this slab again, see [`BORROWS_AT`].
     #[inline(always)]
     pub(crate) const fn is_traded(self) -> bool {
-        self.0 < FIRST_KEPT
+        self.0 < FIRST_UNTRADED
     }
 
     /// A thread allocates from the chunks of other heaps that it has gathered while it may gather no more than so many

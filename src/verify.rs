@@ -2,10 +2,11 @@
 
 use crate::arena::Arena;
 use crate::class::Class;
+use crate::config::Config;
 use crate::heap::local::Local;
 use crate::heap::shared::Shared;
 use crate::heap::slot::Slot;
-use crate::slab::chunk::FLOOR;
+use crate::slab::chunk::{END, FLOOR};
 use crate::slab::pool::{Pool, Standing};
 use crate::span::tag;
 
@@ -28,20 +29,15 @@ impl Arena {
             });
         });
         assert_eq!(kept, shared.heaps().map(|slot| slot.kept.count()).sum(), "spans tagged as kept, and kept by heaps");
-        let listed: usize = shared.heaps().map(|slot| verify_heap(shared, slot)).sum();
+        let listed: usize = shared.heaps().map(|slot| verify_heap(shared, slot, &self.config)).sum();
         assert_eq!(tagged, listed, "pools tagged in the arena and pools in heaps");
-        for local in shared.heaps().filter_map(Slot::local) {
-            for class in Class::all().filter(|&class| !self.config.lists(class)) {
-                assert!(local.chunks(class).list.get() < FLOOR, "a list of slab {}, which is divided", class.size());
-            }
-        }
         let info = self.info();
         assert!(info.allocated <= info.heap && info.heap <= info.capacity, "{info:?}");
     }
 }
 
 /// Checks one heap; its pools and spares.
-fn verify_heap(shared: &Shared, slot: &Slot) -> usize {
+fn verify_heap(shared: &Shared, slot: &Slot, config: &Config) -> usize {
     let map = shared.map();
     let _held = slot.lock.lock();
     let loads = slot.local().is_some_and(Local::has_magazines);
@@ -60,6 +56,9 @@ fn verify_heap(shared: &Shared, slot: &Slot) -> usize {
             }
         }
         assert!(loads || slot.magazine(class).aside() < FLOOR, "set aside by a thread without magazines");
+        let lists = [slot.local().map_or(END, |local| local.chunks(class).list.get()), slot.magazine(class).aside()];
+        let lists_empty = lists.iter().all(|&list| list < FLOOR);
+        assert!(lists_empty || config.lists(class), "a list of slab {}, which is divided", class.size());
         if let Some(unit) = slab.current() {
             assert!(!loads, "a current pool beside magazines");
             let pool = Pool::at(map, unit);

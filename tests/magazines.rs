@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, mpsc};
 use std::time::Duration;
 
-use arenal::{Arena, Config};
+use arenal::Arena;
+use common::trade::{block, trades};
 use common::{Block, MIB, Rng, bounded, layout, verify};
 
 static ARENA: Arena = Arena::new(1 << 30);
@@ -34,10 +35,6 @@ fn second(capacity: usize) -> Arena {
 fn draw(rng: &mut Rng) -> Layout {
     let align = if rng.below(20) == 0 { 256 } else { 8 };
     layout(1024 + rng.below(31 << 10), align)
-}
-
-fn block(arena: &Arena, layout: Layout) -> Block {
-    Block::new(arena, layout, layout.size() as u64).expect("there is memory")
 }
 
 /// So many blocks, most of which have been replaced many times.
@@ -103,51 +100,6 @@ fn what_was_freed_last_serves_first_whatever_its_pool() {
     }
 }
 
-/// Frees blocks of another thread's, and allocates of their sizes: whether each lies where the one just freed did.
-fn hands_out_again(arena: &Arena, theirs: &mut [Block]) -> bool {
-    let elsewhere = theirs.iter_mut().filter_map(|theirs| {
-        let (address, layout) = (theirs.ptr(), theirs.layout());
-        let new = block(arena, layout);
-        std::mem::replace(theirs, new).free(arena);
-        let again = block(arena, layout);
-        let same = again.ptr() == address;
-        again.free(arena);
-        (!same).then_some(())
-    });
-    elsewhere.count() == 0
-}
-
-/// Passes batches to and fro with another thread until the arena's blocks are handed out again, at most so often.
-fn trades(arena: &Arena, times: usize, draw: fn(&mut Rng) -> Layout) -> bool {
-    let batch = |rng: &mut Rng| (0..100).map(|_| block(arena, draw(rng))).collect::<Vec<_>>();
-    std::thread::scope(|scope| {
-        let (gives, given) = mpsc::channel::<Vec<Block>>();
-        let (returns, returned) = mpsc::channel();
-        let other = scope.spawn(move || {
-            let mut rng = Rng::new(6);
-            for blocks in given {
-                blocks.into_iter().for_each(|block| block.free(arena));
-                returns.send(batch(&mut rng)).unwrap();
-            }
-        });
-        let mut rng = Rng::new(7);
-        let found = (0..times).any(|time| {
-            gives.send(batch(&mut rng)).unwrap();
-            let mut theirs: Vec<Block> = returned.recv().unwrap();
-            if time % 50 == 0 {
-                verify(arena);
-            }
-            let again = hands_out_again(arena, &mut theirs);
-            theirs.into_iter().for_each(|block| block.free(arena));
-            again
-        });
-        verify(arena);
-        drop(gives);
-        other.join().expect("no panic");
-        found
-    })
-}
-
 #[test]
 fn who_trades_hands_out_what_others_allocated() {
     let _alone = ALONE.lock();
@@ -157,24 +109,6 @@ fn who_trades_hands_out_what_others_allocated() {
         assert_eq!(arena.info().allocated, 0);
         arena.trim();
         assert_eq!(arena.info().heap, 0, "all of it can be given back");
-    }
-}
-
-/// The lists of a slab of whose sizes some are the system's stay empty, which `verify` looks at.
-#[test]
-fn what_is_partly_the_systems_is_not_traded() {
-    drop(second(16 * MIB));
-    for (most, draw) in [
-        (200, (|rng| layout(100 + rng.below(101), 8)) as fn(&mut Rng) -> Layout),
-        (1000, |rng| layout(if rng.below(2) == 0 { 100 + rng.below(100) } else { 900 + rng.below(101) }, 8)),
-    ] {
-        let arena = Arena::with_config(Config::new(64 * MIB).system_above(most));
-        assert!(!trades(&arena, 2000, draw));
-        let [own, systems] = [most, most + 1].map(|size| block(&arena, layout(size, 8)));
-        assert!(arena.contains(own.ptr()) && !arena.contains(systems.ptr()));
-        own.free(&arena);
-        systems.free(&arena);
-        verify(&arena);
     }
 }
 

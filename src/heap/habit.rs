@@ -13,7 +13,8 @@
 //! to time the thread does without, as long as it takes to find out.
 //!
 //! A thread that allocates again what it freed of other heaps' chunks, and frees many of them, *trades*: whose the chunk
-//! is that it frees next cannot be foreseen either. It has magazines, too, and what it frees goes there whoever's it is.
+//! is that it frees next cannot be foreseen either. It has magazines, too, and what it frees of small slabs goes there
+//! whoever's it is.
 
 use core::cell::Cell;
 
@@ -40,9 +41,8 @@ const PARTS: u32 = 4;
 const SHORT: u32 = 12;
 /// Full magazines between two looks at how many had to be emptied; from a half on, the thread does without.
 const TRIAL: u8 = 32;
-/// Other heaps' chunks of slabs that are traded in a sample, an eighth, from which on the thread trades; until they are
-/// half as many.
-const TRADES: u32 = SAMPLE / 8;
+/// A thread trades if one free in so many is of another heap's chunk that can be traded, until it is one in twice as many.
+const TRADES: u32 = 8;
 /// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, and only filled magazines.
 const TRADES_NOT: u32 = 3;
 /// All-zero bytes: frees go to the lists, no sample was taken. The owner's.
@@ -59,7 +59,7 @@ pub(crate) struct Habit {
     sampled: Cell<bool>,
     /// Frees of own chunks are not foreseen: they go to magazines, or the pools' own lists.
     beside: Cell<bool>,
-    /// The thread trades: of the last sample, many were other heaps' chunks.
+    /// The thread trades, by the last sample.
     trades: Cell<bool>,
     /// While they went to the pools' own lists, the thread's were short.
     short: Cell<bool>,
@@ -128,7 +128,8 @@ impl Habit {
             return false;
         }
         self.short.set(false);
-        // What is left of the period is one of its own, long enough to tell whether lists are short.
+        // What is left of the period is one of its own, long enough to tell whether lists are short. Who traded waits a
+        // longer one.
         let traded = self.trades.replace(false);
         self.wait(if traded { PATIENCE << TRADES_NOT } else { self.patience.get().max(PATIENCE) });
         true
@@ -176,19 +177,16 @@ impl Habit {
 
     /// What the samples say becomes the habit.
     fn adopt(&self) {
-        let limit = if self.trades.get() { TRADES / 2 } else { TRADES };
-        let trades = self.sample.foreign() >= limit.max(1);
+        let trades = self.sample.trades(if self.trades.get() { 2 * TRADES } else { TRADES });
         let same = self.trades.replace(trades) == trades;
-        // With few of its own, the errors tell little.
-        let agrees = (trades || self.adopt_errors()) && same;
+        let agrees = self.sample.errors().is_none_or(|errors| self.adopt_errors(errors)) && same;
         self.steady.set(if agrees { (self.steady.get() + 1).min(STEADIEST) } else { 0 });
         let known = if self.loaded.replace(false) && !trades { 0 } else { self.steady.get() };
         self.wait(PATIENCE << known);
     }
 
     /// Whether frees are foreseen; whether the sample agrees with what was known.
-    fn adopt_errors(&self) -> bool {
-        let errors = self.sample.errors();
+    fn adopt_errors(&self, errors: u32) -> bool {
         let past = if self.sampled.replace(true) { self.mean.get() } else { errors };
         let mean = (past * (PARTS - 1) + errors) / PARTS;
         self.mean.set(mean);
@@ -207,8 +205,8 @@ pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
     }
 }
 
-/// Time for a sample: until it is complete, all frees come to [`watch`] or [`watch_foreign`]. If the thread has magazines, its
-/// heap is locked.
+/// Time for a sample: until it is complete, all frees come to [`watch`] or [`watch_foreign`]. If the thread has magazines,
+/// its heap is locked.
 #[cold]
 #[inline(never)]
 fn begin(shared: &Shared, local: &Local) {
@@ -232,7 +230,7 @@ pub(crate) fn watch(shared: &Shared, local: &Local, current: bool) {
 
 /// As [`watch`], of a free of another heap's chunk.
 pub(crate) fn watch_foreign(shared: &Shared, local: &Local, class: Class) {
-    if local.habit().sample.enter_foreign(class.is_traded()) {
+    if local.habit().sample.enter_foreign(class.is_traded() && !shared.is_divided()) {
         end(shared, local);
     }
 }
@@ -328,30 +326,49 @@ mod tests {
     fn who_frees_many_of_others_trades() {
         let habit = Habit::new();
         habit.begin();
-        let sampled_of = |foreign: u32, traded: u32| {
+        // So many others' chunks, of which so many can be traded, among its own.
+        let sampled_of = |others: u32, traded: u32, own: u32| {
             habit.look_at_lists(habit.loads());
             habit.sample.begin();
-            let complete: Vec<_> = (0..SAMPLE)
-                .map(|at| if at < foreign { habit.sample.enter_foreign(at < traded) } else { habit.sample.enter(true) })
-                .collect();
-            assert_eq!(complete.iter().position(|&last| last), Some(SAMPLE as usize - 1));
+            let mut complete = false;
+            for at in 0..others.max(own) {
+                complete |= at < others && !complete && habit.sample.enter_foreign(at < traded);
+                complete |= at < own && !complete && habit.sample.enter(true);
+            }
+            assert!(complete && !habit.is_watched());
             habit.adopt();
             habit.loads()
         };
-        let sampled = |foreign| sampled_of(foreign, foreign);
-        assert!(!sampled_of(SAMPLE, TRADES - 1), "of others that go home");
-        assert!(!sampled(TRADES - 1) && sampled(TRADES) && sampled(TRADES / 2) && !sampled(TRADES / 2 - 1));
-        assert!(sampled(SAMPLE));
+        let sampled = |others| sampled_of(others, others, SAMPLE);
+        assert!(!sampled_of(SAMPLE, 0, 0), "others that go home");
+        assert!(!sampled(SAMPLE / 8) && sampled(SAMPLE / 7 + 1), "one in eight");
+        assert!(sampled(SAMPLE / 15 + 1) && !sampled(SAMPLE / 16), "and then one in sixteen");
+        assert!(sampled_of(SAMPLE, SAMPLE, 0));
         assert!(sampled(SAMPLE) && sampled(SAMPLE) && sampled(SAMPLE));
-        assert_eq!(
-            habit.patience.get(),
-            PATIENCE << 3,
-            "samples agree: though there were magazines, the next one is far"
-        );
-        assert!(!sampled(0) && sampled(TRADES));
+        assert_eq!(habit.patience.get(), PATIENCE << 3, "samples agree: though there were magazines, the next one is far");
+        assert!(!sampled(0) && sampled(SAMPLE));
         assert!((0..TRIAL).any(|_| habit.exchange(true)), "it only fills them");
         assert!(!habit.loads());
         assert_eq!(habit.patience.get(), PATIENCE << TRADES_NOT);
+    }
+
+    /// Its own frees are judged as if there were no others.
+    #[test]
+    fn others_change_nothing_about_its_own() {
+        let habit = Habit::new();
+        habit.begin();
+        let mut random = 1u32;
+        for _ in 0..3 {
+            habit.sample.begin();
+            while !habit.sample.enter({
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                random >> 31 == 1
+            }) {
+                habit.sample.enter_foreign(false);
+            }
+            habit.adopt();
+        }
+        assert!(!habit.pushes());
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Magazines: what a thread without a foreseeable habit frees, whatever pool it is of.
 //!
-//! Where chunks of many sizes are replaced at random, no slab's current pool lasts: its list is short, frees miss it, and
-//! neither can be foreseen. Where threads allocate what the others free, it cannot be foreseen whose the next chunk is. A
-//! thread that is found to do so ([`habit`]) has no current pools. What it frees, be it another heap's (but for the larger
-//! slabs, see `Class::is_traded`), goes to its slab's list, of which it allocates again, and the pools are not touched. As the list's length is nobody's to count,
-//! for pops are inlined, frees are counted: when there were as many as a magazine holds, the list is set aside, unless it
-//! is short, and what was set aside before goes back to its pools. A list that has ended goes on with what was set aside
-//! (after Bonwick and Adams, "Magazines and Vmem", 2001, where each processor has two, loaded and previous).
+//! Where chunks of many sizes are replaced at random, no slab's current pool lasts: its list is short, frees miss it,
+//! and neither can be foreseen. Where threads allocate what the others free, it cannot be foreseen whose the next chunk
+//! is. A thread that is found to do so ([`habit`]) has no current pools. What it frees, be it another heap's (but for
+//! the larger slabs, see `Class::is_traded`), goes to its slab's list, of which it allocates again, and the pools are
+//! not touched. As the list's length is nobody's to count, for pops are inlined, frees are counted: when there were as
+//! many as a magazine holds, the list is set aside, unless it is short, and what was set aside before goes back to its
+//! pools. A list that has ended goes on with what was set aside (after Bonwick and Adams, "Magazines and Vmem", 2001,
+//! where each processor has two, loaded and previous).
 //!
 //! To their pools the chunks of a list, and those set aside, are in use. A program that frees much more than it allocates
 //! would have each chunk go through a list for nothing: then the thread does without (`Habit::exchange`). Before it takes
@@ -64,8 +65,10 @@ pub(crate) fn begin(shared: &Shared, slot: &Slot, local: &Local) {
             slot.shelve_list(shared, local, class);
         }
         local.chunks(class).load(class.magazine());
-        steal::settle(slot, local, class);
-        send_home(shared, local.take_outbox(class));
+        if class.is_traded() {
+            steal::settle(slot, local, class);
+            send_home(shared, local.take_outbox(class));
+        }
     }
     local.load_magazines(true);
 }

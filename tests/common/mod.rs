@@ -8,6 +8,7 @@ mod chain;
 pub mod keeper;
 mod process;
 mod tally;
+pub mod trade;
 
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
