@@ -345,7 +345,11 @@ mod tests {
         assert!(sampled(SAMPLE / 15 + 1) && !sampled(SAMPLE / 16), "and then one in sixteen");
         assert!(sampled_of(SAMPLE, SAMPLE, 0));
         assert!(sampled(SAMPLE) && sampled(SAMPLE) && sampled(SAMPLE));
-        assert_eq!(habit.patience.get(), PATIENCE << 3, "samples agree: though there were magazines, the next one is far");
+        assert_eq!(
+            habit.patience.get(),
+            PATIENCE << 3,
+            "samples agree: though there were magazines, the next one is far"
+        );
         assert!(!sampled(0) && sampled(SAMPLE));
         assert!((0..TRIAL).any(|_| habit.exchange(true)), "it only fills them");
         assert!(!habit.loads());
