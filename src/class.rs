@@ -142,8 +142,7 @@ const MAGAZINE: [u8; CLASSES] = {
     while class < CLASSES {
         match SIZES[class] {
             0..256 => table[class] = 128,
-            size @ 256..512 => table[class] = ((32 << 10) / size) as u8,
-            size @ 512..1024 => table[class] = ((32 << 10) / size) as u8,
+            size @ 256..1024 => table[class] = ((32 << 10) / size) as u8,
             1024..=16384 => table[class] = 32,
             size @ 16385..65536 => table[class] = ((512 << 10) / size) as u8,
             _ => {}

@@ -140,7 +140,7 @@ pub(crate) fn load(shared: &Shared, slot: &Slot, local: &Local, class: Class, un
         }
     };
     chunks.load(class.magazine());
-    // Lent chunks are few from here on, and gathered ones may be allocated again.
+    // Lent chunks are few from here on: what is freed of others' need not go home at once.
     local.hurry(class, false);
     if pool.is_carved() && !was_carved {
         shared.fill(pool.units());
