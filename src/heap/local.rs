@@ -274,7 +274,11 @@ impl Local {
     /// Frees a chunk of which the address alone is known.
     #[inline(always)]
     pub(crate) fn free_by_address(&self, freed: usize) -> Beside {
-        self.tag_at(freed).map_or(Beside::Nothing, |tag| self.free_tagged(freed, tag))
+        // No closure: that need not be inlined.
+        match self.tag_at(freed) {
+            Some(tag) => self.free_tagged(freed, tag),
+            None => Beside::Nothing,
+        }
     }
 
     /// As [`Local::free_by_address`], with the tag of its unit.
@@ -286,11 +290,13 @@ impl Local {
                 if self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
             }
             Err(rest) => match tag::pool_of(tag) {
-                Some((_, record)) if OwnerTag::plainly_anothers(rest) => {
-                    self.free_to_outbox(pool_at(record).class(), freed)
-                }
                 Some((_, record)) if OwnerTag::both_primary(rest) => {
-                    self.free_loading(pool_at(record).class(), freed, rest)
+                    let class = pool_at(record).class();
+                    if OwnerTag::plainly_anothers(rest) {
+                        self.free_to_outbox(class, freed)
+                    } else {
+                        self.free_loading(class, freed, rest)
+                    }
                 }
                 _ => Beside::Nothing,
             },
