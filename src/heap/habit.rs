@@ -345,34 +345,11 @@ mod tests {
         assert!(sampled(SAMPLE / 15 + 1) && !sampled(SAMPLE / 16), "and then one in sixteen");
         assert!(sampled_of(SAMPLE, SAMPLE, 0));
         assert!(sampled(SAMPLE) && sampled(SAMPLE) && sampled(SAMPLE));
-        assert_eq!(
-            habit.patience.get(),
-            PATIENCE << 3,
-            "samples agree: though there were magazines, the next one is far"
-        );
+        assert_eq!(habit.patience.get(), PATIENCE << 3, "samples agree, though there were magazines");
         assert!(!sampled(0) && sampled(SAMPLE));
         assert!((0..TRIAL).any(|_| habit.exchange(true)), "it only fills them");
         assert!(!habit.loads());
         assert_eq!(habit.patience.get(), PATIENCE << TRADES_NOT);
-    }
-
-    /// Its own frees are judged as if there were no others.
-    #[test]
-    fn others_change_nothing_about_its_own() {
-        let habit = Habit::new();
-        habit.begin();
-        let mut random = 1u32;
-        for _ in 0..3 {
-            habit.sample.begin();
-            while !habit.sample.enter({
-                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                random >> 31 == 1
-            }) {
-                habit.sample.enter_foreign(false);
-            }
-            habit.adopt();
-        }
-        assert!(!habit.pushes());
     }
 
     #[test]

@@ -94,3 +94,24 @@ impl Sample {
         self.errors.set(errors);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_change_nothing_about_its_own() {
+        let (alone, among) = (Sample::new(), Sample::new());
+        alone.begin();
+        among.begin();
+        for at in 1..=SAMPLE {
+            let current = at * at % 7 < 3;
+            let complete = alone.enter(current);
+            assert_eq!(complete, at == SAMPLE);
+            assert_eq!(among.enter(current), complete);
+            assert_eq!(among.errors(), alone.errors());
+            assert!(complete || !among.enter_foreign(false));
+        }
+        assert!(alone.errors().is_some() && !among.trades(SAMPLE));
+    }
+}
