@@ -29,7 +29,7 @@ use crate::class::Class;
 const PATIENCE: u32 = if cfg!(shuttle) { 8 } else { 8 << 10 };
 /// Doublings at most.
 const STEADIEST: u32 = 7;
-/// Errors of the model in the rest, a quarter, from which on frees do not go to current pools' lists. Most programs stay
+/// Errors of the model behind its lessons, a quarter, from which on frees do not go to current pools' lists. Most programs stay
 /// far below, and random replacement above.
 const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
 /// Errors, a sixth, below which frees go to the thread's lists again.
@@ -45,6 +45,7 @@ const TRIAL: u8 = 32;
 const TRADES: u32 = 8;
 /// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, and only filled magazines.
 const TRADES_NOT: u32 = 3;
+
 /// All-zero bytes: frees go to the lists, no sample was taken. The owner's.
 #[repr(C)]
 pub(crate) struct Habit {
@@ -230,7 +231,7 @@ pub(crate) fn watch(shared: &Shared, local: &Local, current: bool) {
 
 /// As [`watch`], of a free of another heap's chunk.
 pub(crate) fn watch_foreign(shared: &Shared, local: &Local, class: Class) {
-    if local.habit().sample.enter_foreign(class.is_traded() && !shared.is_divided()) {
+    if local.habit().sample.enter_foreign(class.is_traded()) {
         end(shared, local);
     }
 }

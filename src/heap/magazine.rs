@@ -60,13 +60,13 @@ impl Magazine {
 /// The thread has magazines from now on: its current pools are put away. By the owner; its heap is locked.
 pub(crate) fn begin(shared: &Shared, slot: &Slot, local: &Local) {
     for class in Class::all() {
+        steal::settle(slot, local, class);
         if slot.slab(class).current().is_some() {
-            steal::settle(slot, local, class);
             slot.shelve_list(shared, local, class);
         }
         local.chunks(class).load(class.magazine());
+        // From now on these go to the list.
         if class.is_traded() {
-            steal::settle(slot, local, class);
             send_home(shared, local.take_outbox(class));
         }
     }

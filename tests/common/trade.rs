@@ -13,16 +13,15 @@ pub fn block(arena: &Arena, layout: Layout) -> Block {
 
 /// Frees blocks of another thread's, and allocates of their sizes: whether each lies where the one just freed did.
 fn hands_out_again(arena: &Arena, theirs: &mut [Block]) -> bool {
-    let elsewhere = theirs.iter_mut().filter_map(|theirs| {
+    theirs.iter_mut().fold(true, |all, theirs| {
         let (address, layout) = (theirs.ptr(), theirs.layout());
         let new = block(arena, layout);
         std::mem::replace(theirs, new).free(arena);
         let again = block(arena, layout);
         let same = again.ptr() == address;
         again.free(arena);
-        (!same).then_some(())
-    });
-    elsewhere.count() == 0
+        all && same
+    })
 }
 
 /// Passes batches to and fro with another thread until the arena's blocks are handed out again, at most so often.
