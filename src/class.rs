@@ -285,7 +285,7 @@ impl Class {
     /// How many chunks of other heaps a thread gathers before it sends them home.
     #[inline(always)]
     pub(crate) const fn outbox(self) -> u8 {
-        OUTBOX[self.index()]
+        if cfg!(shuttle) { 4 } else { OUTBOX[self.index()] }
     }
 
     /// Chunks in a magazine, see [`MAGAZINE`].
@@ -308,7 +308,7 @@ impl Class {
     /// others; if negative, never. See [`BORROWS_AT`].
     #[inline(always)]
     pub(crate) const fn borrows_at(self) -> i16 {
-        BORROWS_AT[self.index()]
+        if cfg!(shuttle) && self.is_traded() { 2 } else { BORROWS_AT[self.index()] }
     }
 }
 

@@ -15,6 +15,8 @@ use shuttle::{Config as Bounds, MaxSteps, Runner};
 use crate::heap::thread;
 use crate::{Arena, Config, os};
 
+mod trade;
+
 const CAPACITY: usize = Arena::MIN_CAPACITY;
 
 /// Places at which a priority-based schedule changes its mind.
@@ -333,32 +335,6 @@ fn a_death_without_a_word() {
             }
         });
         [mute, needy].into_iter().for_each(|thread| thread.join().unwrap());
-        all_is_back(world);
-    });
-}
-
-/// Figures are read and memory given back to the OS while two threads trade.
-#[test]
-fn figures_and_trim_against_traffic() {
-    explore("figures", 1000, |world| {
-        let traders = [(); 2].map(|()| {
-            spawn(world, false, |world| {
-                for size in [64, 4096, 20_000, 64, 4096, 300_000] {
-                    world.send(world.allocate(size).expect("memory"));
-                    if let Some(block) = world.receive() {
-                        world.free(block);
-                    }
-                }
-            })
-        });
-        let watcher = spawn(world, false, |world| {
-            for _ in 0..3 {
-                let info = world.arena.info();
-                assert!(info.heap <= info.capacity, "{info:?}");
-                assert!(world.arena.trim() <= CAPACITY);
-            }
-        });
-        traders.into_iter().chain([watcher]).for_each(|thread| thread.join().unwrap());
         all_is_back(world);
     });
 }
