@@ -16,9 +16,9 @@ pub enum Exhausted {
 /// Whether the arena asks the kernel for huge pages. Advice, where the kernel's mode is `madvise` or `always`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HugePages {
-    /// Once the arena has grown past 16 MiB, for what comes then, as long as most of it is in use and the kernel has them
-    /// at hand: they are taken one by one and timed, and a slow one ends it for a while. Smaller programs keep their
-    /// small footprint.
+    /// Once the arena has grown past 16 MiB, for what comes then, as long as most of it is in use, nearly all that was
+    /// handed out last was written to, and the kernel has them at hand: they are taken one by one and timed, and a slow
+    /// one ends it for a while. Smaller programs, and those that use little of their blocks, keep their small footprint.
     #[default]
     Auto,
     /// From the first byte.

@@ -1,4 +1,5 @@
-//! Promise: `HugePages::Auto` asks for huge pages past 16 MiB only, and `trim` gives back what they took.
+//! Promise: `HugePages::Auto` asks for huge pages past 16 MiB only, where programs use what they have, and `trim` gives
+//! back what they took.
 
 mod common;
 
@@ -56,6 +57,21 @@ fn small_programs_stay_on_os_pages() {
     let before = huge();
     fill(&arena, 15);
     assert_eq!(huge(), before);
+}
+
+#[test]
+fn who_uses_little_of_its_blocks_stays_on_os_pages() {
+    let _alone = common::serial();
+    let arena = bounded(256 * MIB);
+    let (before, rss) = (huge(), common::rss());
+    for _ in 0..64 {
+        let block = arena.allocate(layout(MIB, 8)).expect("memory");
+        // SAFETY: a live block of that size.
+        unsafe { block.write_bytes(1, MIB * 3 / 4) };
+    }
+    assert_eq!(huge(), before);
+    let more = common::rss() - rss;
+    assert!(more < 50 * MIB, "{more} bytes for 48 MiB");
 }
 
 /// Those at hand: where the host has to back each anew, the arena declines, so that some attempts may see none.

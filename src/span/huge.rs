@@ -5,6 +5,9 @@
 //! when it has no huge one. Nobody tells which it will be; so each is touched when the frontier comes to it, and timed.
 //! What quick ones have saved pays for slow ones; when it does not, the arena grows on OS pages before it tries again,
 //! twice as far each time that the next one is slow, too.
+//!
+//! Whoever writes to a few pages of each block would pay for all of them, so the kernel is asked first how much of what was
+//! handed out lately is backed by memory at all.
 
 use super::map::Map;
 use crate::class::UNIT;
@@ -21,6 +24,10 @@ const AT_HAND: u64 = 1_000_000;
 const PRICE: usize = 8;
 /// Units on OS pages after a slow one that is not paid for, and twice as many after the next.
 const PAUSE: usize = 16 * HUGE;
+/// Units below the frontier of which [`is_used`] asks.
+const LATELY: usize = (16 << 20) / UNIT;
+/// OS pages that the kernel is asked about in one call.
+const ASKED: usize = 2048;
 
 /// Which units are asked to be huge pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,11 +62,12 @@ impl Huge {
         }
     }
 
-    /// Advises newly committed units, none of which is in use. `dense` says whether most of the heap is in full use.
-    pub(crate) fn advise(&mut self, map: &Map, start: usize, end: usize, dense: bool) {
+    /// Advises newly committed units, none of which is in use. `dense` says whether most of the heap, which ends at `frontier`,
+    /// is in full use.
+    pub(crate) fn advise(&mut self, map: &Map, start: usize, end: usize, frontier: usize, dense: bool) {
         match self {
             Huge::Always => ask(map, start, end, true),
-            Huge::Auto(trial) if dense && start >= trial.from => {
+            Huge::Auto(trial) if dense && start >= trial.from && is_used(map, frontier) => {
                 ask(map, start, end, true);
                 trial.next = trial.next.max(start.next_multiple_of(HUGE));
                 trial.asked = end;
@@ -109,6 +117,35 @@ impl Trial {
             self.pause = self.pause.saturating_mul(2);
         }
     }
+}
+
+/// Whether memory backs seven eighths of the OS pages that lie in the last units below `frontier` and were handed out.
+/// Those of huge pages are, whoever used them.
+fn is_used(map: &Map, frontier: usize) -> bool {
+    let page = os::page_size();
+    let per_page = page.div_ceil(UNIT);
+    let end = frontier / per_page * per_page;
+    let mut flags = [0u8; ASKED];
+    let (mut there, mut out) = (0, 0);
+    let mut at = end.saturating_sub(LATELY);
+    while at < end {
+        let next = (at + ASKED * page / UNIT).min(end);
+        let flags = &mut flags[..(next - at) * UNIT / page];
+        // SAFETY: what lies below the frontier is committed; there is a byte for each page.
+        if !unsafe { os::resident(map.address(at), (next - at) * UNIT, flags) } {
+            return true;
+        }
+        let mut from = map.find_dirty(at, next, true);
+        while from < next {
+            let to = map.find_dirty(from, next, false);
+            let pages = &flags[(from - at) * UNIT / page..((to - at) * UNIT).div_ceil(page)];
+            there += pages.iter().filter(|&&flags| flags & 1 != 0).count();
+            out += pages.len();
+            from = map.find_dirty(to, next, true);
+        }
+        at = next;
+    }
+    there * 8 >= out * 7
 }
 
 /// For units that nobody uses, or whose user does not mind.

@@ -324,7 +324,7 @@ impl Space {
         if !unsafe { os::commit(start, bytes) && map.notes().commit(self.committed, end) } {
             return false;
         }
-        self.huge.advise(map, self.committed, end, dense);
+        self.huge.advise(map, self.committed, end, self.frontier, dense);
         self.committed = end;
         true
     }
