@@ -285,7 +285,8 @@ impl Class {
     /// How many chunks of other heaps a thread gathers before it sends them home.
     #[inline(always)]
     pub(crate) const fn outbox(self) -> u8 {
-        if cfg!(shuttle) { 4 } else { OUTBOX[self.index()] }
+        let chunks = OUTBOX[self.index()];
+        if cfg!(shuttle) && chunks > 4 { 4 } else { chunks }
     }
 
     /// Chunks in a magazine, see [`MAGAZINE`].

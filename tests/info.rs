@@ -87,6 +87,8 @@ fn what_no_slab_has_is_not_pool_memory() {
     for huge in [HugePages::Auto, HugePages::Always, HugePages::Never] {
         for size in [50_000, 200_000, 3 * MIB / 2, 3 * MIB] {
             let arena = Arena::with_config(Config::new(64 * MIB).huge_pages(huge));
+            // Who does not write to his blocks gets none.
+            let written = Block::new(&arena, layout(18 * MIB, 8), 1).expect("memory");
             let chain = Chain::of_layout(&arena, layout(size, 8));
             check(&arena);
             assert_eq!(
@@ -95,6 +97,7 @@ fn what_no_slab_has_is_not_pool_memory() {
                 "{huge:?}, full of {size}"
             );
             chain.free(&arena);
+            written.free(&arena);
             arena.trim();
             assert_eq!(arena.info().heap, 0);
         }

@@ -24,8 +24,8 @@ const AT_HAND: u64 = 1_000_000;
 const PRICE: usize = 8;
 /// Units on OS pages after a slow one that is not paid for, and twice as many after the next.
 const PAUSE: usize = 16 * HUGE;
-/// Units below the frontier of which [`is_used`] asks.
-const LATELY: usize = (16 << 20) / UNIT;
+/// Units below the frontier of which [`is_used`] asks at least, and at most: else half of all.
+const LATELY: (usize, usize) = ((16 << 20) / UNIT, (64 << 20) / UNIT);
 /// OS pages that the kernel is asked about in one call.
 const ASKED: usize = 2048;
 
@@ -120,14 +120,17 @@ impl Trial {
 }
 
 /// Whether memory backs seven eighths of the OS pages that lie in the last units below `frontier` and were handed out.
-/// Those of huge pages are, whoever used them.
+/// Those of huge pages are, whoever used them. What pools have not carved yet is not.
+#[cold]
+#[inline(never)]
 fn is_used(map: &Map, frontier: usize) -> bool {
     let page = os::page_size();
     let per_page = page.div_ceil(UNIT);
     let end = frontier / per_page * per_page;
     let mut flags = [0u8; ASKED];
     let (mut there, mut out) = (0, 0);
-    let mut at = end.saturating_sub(LATELY);
+    let lately = (end / 2).clamp(LATELY.0, LATELY.1) / per_page * per_page;
+    let mut at = end.saturating_sub(lately);
     while at < end {
         let next = (at + ASKED * page / UNIT).min(end);
         let flags = &mut flags[..(next - at) * UNIT / page];

@@ -71,8 +71,8 @@ impl Space {
 
     /// Cuts `units` at a multiple of `align` units, `align` a power of two. `None`: the cap, or the kernel refuses.
     ///
-    /// `filled` says how many units of pools are in full use, as large blocks are: where that is most of all, new ones are asked
-    /// to be huge pages.
+    /// `filled` says how many units of pools are in full use, as large blocks are: where that is most of all, and nearly all
+    /// that was handed out lately is backed by memory, new ones are asked to be huge pages.
     pub(crate) fn take(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<Span> {
         debug_assert!(units > 0 && align.is_power_of_two() && align * UNIT <= MAX_ALIGN);
         if units > self.limit {
