@@ -17,7 +17,7 @@ pub enum Exhausted {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HugePages {
     /// Once the arena has grown past 16 MiB, for what comes then, as long as most of it is in use, nearly all that was
-    /// handed out last was written to, and the kernel has them at hand: they are taken one by one and timed, and a slow
+    /// handed out lately was written to, and the kernel has them at hand: they are taken one by one and timed, and a slow
     /// one ends it for a while. Smaller programs, and those that use little of their blocks from the start, keep their small
     /// footprint.
     #[default]

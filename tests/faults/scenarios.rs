@@ -321,9 +321,10 @@ fn exhaustion(life: &Life) -> Vec<Block> {
 fn large_and_small(life: &Life) -> Vec<Block> {
     let mut live = Vec::new();
     let capacity = life.arena.capacity();
-    // They are asked for only where blocks are written to.
+    // They are asked for only where blocks are written to; what follows is to find little of that.
     let written: Vec<_> = (0..capacity / (3 * MIB)).map_while(|at| life.allocate(MIB, at as u64)).collect();
     written.into_iter().for_each(|block| life.free(block));
+    life.trim();
     for slab in [128 * KIB, 32 * KIB] {
         let chain = Chain::up_to(life.arena, slab, capacity - capacity / 8);
         live.extend(life.allocate(100, chain.count as u64));
