@@ -54,7 +54,6 @@ fn magazines_of_traders_against_need() {
         all_is_back(world);
     });
     assert!(TRADERS.load(Ordering::Relaxed) > 0, "nobody had magazines");
-    println!("\nfigure shuttle_traders_with_magazines {}", TRADERS.load(Ordering::Relaxed));
 }
 
 /// Receives and frees a few, then allocates and sends a few more, by turns; now and then a sleeper sleeps.
