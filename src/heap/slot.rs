@@ -47,6 +47,8 @@ pub(crate) struct Slot {
     inbox: Inbox,
     /// Class from which the next unused pool is looked for; see [`Slot::take_span`].
     pub(crate) cursor: Cell32,
+    /// Slab of the pool that was emptied and given back last, as [`Class::offset`] + 1; 0: a pool was taken since.
+    emptied: Cell32,
     slabs: [Slab; CLASSES],
     owed: [Owed; CLASSES],
     magazines: [Magazine; CLASSES],
@@ -140,11 +142,14 @@ impl Slot {
 
     /// Takes a pool's worth of units from the spares or the arena and sets it up; the caller gives it a standing.
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
-        let held = self.slab(class).pools.get();
+        let slab = self.slab(class);
+        let held = slab.pools.get();
+        slab.count_taken(self.emptied.get() == class.offset() as u32 + 1);
+        self.emptied.set(0);
         let arena_units = shared.map().units();
         let shape = class.shape(arena_units);
         let align = shape.pool_align() / UNIT;
-        let mut wanted = shape.pool_units(held, arena_units);
+        let mut wanted = shape.pool_units(held, slab.churn(), arena_units);
         let (unit, units, stale) = loop {
             let fits = |spare: u32| spare != 0 && (spare as usize - 1).is_multiple_of(align);
             if wanted == SPARE_UNITS
@@ -162,8 +167,7 @@ impl Slot {
             }
         };
         Pool::at(shared.map(), unit).init(class, shape, held, units, stale);
-        let pools = &self.slab(class).pools;
-        pools.set(pools.get() + 1);
+        slab.pools.set(held + 1);
         Some(unit)
     }
 
@@ -236,6 +240,7 @@ impl Slot {
         let pool = Pool::at(map, unit);
         pool.check_counts(map.address(unit) as usize);
         if pool.is_empty() && !pool.remote().announced() {
+            self.emptied.set(pool.class().offset() as u32 + 1);
             self.retire(shared, unit, self.local().is_some());
         } else {
             if pool.standing() == Standing::Full {
@@ -307,6 +312,7 @@ impl Slot {
             slab.set_current(None);
             slab.pools.set(0);
             slab.set_eager(false);
+            slab.forget_churn();
         }
         if let Some(local) = self.local() {
             local.clear();

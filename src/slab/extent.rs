@@ -55,15 +55,18 @@ impl Class {
         if natural > UNIT { natural } else { UNIT }
     }
 
-    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`.
+    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churn`: of
+    /// late so many more were emptied and replaced.
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
-    /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
-    /// does not fit another chunk is not taken.
-    pub(crate) fn pool_units(self, held: u32, arena_units: usize) -> usize {
+    /// two chunks or one unit, or one chunk of more than a unit, and double with use: those of buffers, of which many
+    /// programs have a few of each length, from the fourth on. They take no more than 1/16 of the arena unless one chunk
+    /// needs it. What does not fit another chunk is not taken.
+    pub(crate) fn pool_units(self, held: u32, churn: u32, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
-        let doublings = held.min(6);
-        let wanted = (self.size() << (doublings + 1)).div_ceil(UNIT).max(1 << doublings);
+        let doublings = if self.bumps() { (held + churn).saturating_sub(2) } else { held }.min(6);
+        let first = if self.size() > UNIT { 1 } else { 2 };
+        let wanted = ((first * self.size()) << doublings).div_ceil(UNIT).max(1 << doublings);
         self.whole_units(wanted.min(full).min(arena_units / 16))
     }
 
@@ -133,6 +136,23 @@ mod tests {
     use crate::class::MAX_CHUNK;
 
     #[test]
+    fn pools_grow_with_use() {
+        let chunks = |size: usize, churn: u32| {
+            let class = Class::of(size).unwrap();
+            [0, 1, 2, 3, 4, 40].map(|held| {
+                let units = class.pool_units(held, churn, 1 << 20);
+                class.spaced(units).chunks_in(units)
+            })
+        };
+        assert_eq!(chunks(64, 0), [256, 512, 1024, 1024, 1024, 1024]);
+        assert_eq!(chunks(64, 0), chunks(64, 2));
+        assert_eq!(chunks(5 << 10, 0), [3, 3, 3, 6, 12, 32]);
+        assert_eq!(chunks(40 << 10, 0), [1, 1, 1, 2, 4, 16]);
+        assert_eq!(chunks(40 << 10, 2), [1, 2, 4, 8, 16, 16]);
+        assert_eq!(chunks(128 << 10, 0), [1, 1, 1, 2, 4, 7]);
+    }
+
+    #[test]
     fn aligned_sizes_land_on_aligned_slabs() {
         for shift in 3..=17 {
             let align = 1usize << shift;
@@ -165,7 +185,7 @@ mod tests {
             for arena_units in [256, 504, 576, 1000, 4096, 1 << 15, 1 << 18] {
                 let class = class.shape(arena_units);
                 for held in 0..8 {
-                    let mut units = class.pool_units(held, arena_units);
+                    let mut units = class.pool_units(held, 0, arena_units);
                     // As long as it becomes shorter.
                     for _ in 0..10 {
                         let stride = class.spaced(units).stride();
