@@ -26,22 +26,42 @@ fn few_of_each_length_take_little_more_than_their_bytes() {
     }
 }
 
-/// The next one is allocated before the oldest is freed.
+/// Rings of so many blocks of each slab, all of which turn so many times: the next block of each is allocated before the
+/// oldest is freed.
+fn turned(slabs: &[usize], length: usize, turns: usize) -> Arena {
+    let arena = Arena::new(1 << 30);
+    let mut ring: VecDeque<_> = VecDeque::new();
+    for turn in 0..length + turns {
+        ring.extend(slabs.iter().map(|&slab| (arena.allocate_slab(slab).unwrap(), slab)));
+        for _ in slabs.iter().filter(|_| turn >= length) {
+            let (oldest, slab) = ring.pop_front().expect("the ring is never empty");
+            // SAFETY: of this slab, and freed once.
+            unsafe { arena.deallocate(oldest, layout(slab, 8)) };
+        }
+    }
+    common::verify(&arena);
+    arena
+}
+
+fn assert_few_pools(arena: &Arena, slab: usize, length: usize) {
+    let usage = usage(arena, slab);
+    assert_eq!(usage.allocated, length * slab);
+    assert!(usage.pools <= 2 && usage.heap <= 3 * usage.allocated, "a ring of {length}: {usage:?}");
+}
+
 #[test]
 fn rings_of_few_have_one_pool_or_two() {
     for slab in [20 << 10, 40 << 10, 96 << 10] {
-        for length in 1..=6 {
-            let arena = Arena::new(1 << 30);
-            let mut ring: VecDeque<_> = (0..length).map(|_| arena.allocate_slab(slab).unwrap()).collect();
-            for _ in 0..50 {
-                ring.push_back(arena.allocate_slab(slab).unwrap());
-                let oldest = ring.pop_front().expect("the ring is never empty");
-                // SAFETY: of this slab, and freed once.
-                unsafe { arena.deallocate(oldest, layout(slab, 8)) };
-            }
-            let usage = usage(&arena, slab);
-            assert!(usage.pools <= 2 && usage.heap <= 3 * usage.allocated, "a ring of {length}: {usage:?}");
-            common::verify(&arena);
-        }
+        (1..=6).for_each(|length| assert_few_pools(&turned(&[slab], length, 50), slab, length));
+    }
+}
+
+/// No pool is replaced before another slab's is taken.
+#[test]
+fn so_have_rings_by_turns() {
+    let slabs = [20 << 10, 40 << 10, 96 << 10];
+    for length in 1..=4 {
+        let arena = turned(&slabs, length, 500);
+        slabs.iter().for_each(|&slab| assert_few_pools(&arena, slab, length));
     }
 }

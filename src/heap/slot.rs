@@ -144,12 +144,12 @@ impl Slot {
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
         let slab = self.slab(class);
         let held = slab.pools.get();
-        slab.count_taken(self.emptied.get() == class.offset() as u32 + 1);
+        slab.churn.taken(self.emptied.get() == class.offset() as u32 + 1);
         self.emptied.set(0);
         let arena_units = shared.map().units();
         let shape = class.shape(arena_units);
         let align = shape.pool_align() / UNIT;
-        let mut wanted = shape.pool_units(held, slab.churn(), arena_units);
+        let mut wanted = shape.pool_units(held, slab.churn.doublings(), arena_units);
         let (unit, units, stale) = loop {
             let fits = |spare: u32| spare != 0 && (spare as usize - 1).is_multiple_of(align);
             if wanted == SPARE_UNITS
@@ -241,6 +241,7 @@ impl Slot {
         pool.check_counts(map.address(unit) as usize);
         if pool.is_empty() && !pool.remote().announced() {
             self.emptied.set(pool.class().offset() as u32 + 1);
+            self.slab(pool.class()).churn.emptied();
             self.retire(shared, unit, self.local().is_some());
         } else {
             if pool.standing() == Standing::Full {
@@ -312,7 +313,7 @@ impl Slot {
             slab.set_current(None);
             slab.pools.set(0);
             slab.set_eager(false);
-            slab.forget_churn();
+            slab.churn.clear();
         }
         if let Some(local) = self.local() {
             local.clear();

@@ -1,5 +1,6 @@
 //! What a heap has of one slab.
 
+use super::churn::Churn;
 use super::shared::Shared;
 use crate::class::Class;
 use crate::slab::list::List;
@@ -24,8 +25,7 @@ pub(crate) struct Slab {
     /// Whether memory ran out: all full pools were looked through then, and say so when their next chunk is back (but for
     /// returns that were under way, and pools whose owner died).
     eager: Cell32,
-    /// How many pools took the place of one that was emptied just before, less the others, at most [`CHURN`].
-    churn: Cell32,
+    pub(crate) churn: Churn,
 }
 
 const _: () = assert!(size_of::<Slab>() == Class::STEP);
@@ -36,10 +36,6 @@ const PLENTY: usize = 16;
 /// A thread's first so many chunks of a slab come from shared pools.
 const LENT: u32 = 4;
 
-/// Pools that were replaced make the next ones longer by so many doublings at most: a ring of as many chunks as there
-/// are in the first pools has all of them in one soon.
-const CHURN: u32 = 5;
-
 /// Of so many times that a thread could borrow other heaps' chunks, it sends them home once.
 const BORROWS: u32 = 4;
 
@@ -47,21 +43,6 @@ const BORROWS: u32 = 4;
 const RETURNED: u32 = 16;
 
 impl Slab {
-    /// Counts a pool that is taken; whether the one `emptied` and given back last was of this slab, and none was taken
-    /// since.
-    pub(crate) fn count_taken(&self, emptied: bool) {
-        let churn = self.churn.get();
-        self.churn.set(if emptied { (churn + 1).min(CHURN) } else { churn.saturating_sub(1) });
-    }
-
-    pub(crate) fn churn(&self) -> u32 {
-        self.churn.get()
-    }
-
-    pub(crate) fn forget_churn(&self) {
-        self.churn.set(0);
-    }
-
     pub(crate) fn is_eager(&self) -> bool {
         self.eager.get() != 0
     }

@@ -55,18 +55,17 @@ impl Class {
         if natural > UNIT { natural } else { UNIT }
     }
 
-    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churn`: of
-    /// late so many more were emptied and replaced.
+    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churn`: so
+    /// many doublings longer than if its pools stayed.
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
-    /// two chunks or one unit, or one chunk of more than a unit, and double with use: those of buffers, of which many
-    /// programs have a few of each length, from the fourth on. They take no more than 1/16 of the arena unless one chunk
-    /// needs it. What does not fit another chunk is not taken.
+    /// two chunks or one unit and double with use; those of buffers, of which many programs have a few of each length, with
+    /// one chunk or unit, and from the fourth pool on. They take no more than 1/16 of the arena unless one chunk needs it.
+    /// What does not fit another chunk is not taken.
     pub(crate) fn pool_units(self, held: u32, churn: u32, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
-        let doublings = if self.bumps() { (held + churn).saturating_sub(2) } else { held }.min(6);
-        let first = if self.size() > UNIT { 1 } else { 2 };
-        let wanted = ((first * self.size()) << doublings).div_ceil(UNIT).max(1 << doublings);
+        let doublings = if self.bumps() { (held + churn).saturating_sub(2) } else { held + 1 }.min(7);
+        let wanted = (self.size() << doublings).div_ceil(UNIT).max((1 << doublings) / 2);
         self.whole_units(wanted.min(full).min(arena_units / 16))
     }
 
@@ -145,10 +144,10 @@ mod tests {
             })
         };
         assert_eq!(chunks(64, 0), [256, 512, 1024, 1024, 1024, 1024]);
-        assert_eq!(chunks(64, 0), chunks(64, 2));
-        assert_eq!(chunks(5 << 10, 0), [3, 3, 3, 6, 12, 32]);
+        assert_eq!(chunks(64, 0), chunks(64, 5));
+        assert_eq!(chunks(5 << 10, 0), [3, 3, 3, 3, 6, 32]);
         assert_eq!(chunks(40 << 10, 0), [1, 1, 1, 2, 4, 16]);
-        assert_eq!(chunks(40 << 10, 2), [1, 2, 4, 8, 16, 16]);
+        assert_eq!(chunks(40 << 10, 3), [2, 4, 8, 16, 16, 16]);
         assert_eq!(chunks(128 << 10, 0), [1, 1, 1, 2, 4, 7]);
     }
 
