@@ -60,11 +60,11 @@ impl Class {
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
     /// two chunks or one unit and double with use; those of buffers, of which many programs have a few of each length, with
-    /// one chunk or unit, and from the fourth pool on. They take no more than 1/16 of the arena unless one chunk needs it.
+    /// one chunk, and from the fourth pool on. They take no more than 1/16 of the arena unless one chunk needs it.
     /// What does not fit another chunk is not taken.
     pub(crate) fn pool_units(self, held: u32, churn: u32, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
-        let doublings = if self.bumps() { (held + churn).saturating_sub(2) } else { held + 1 }.min(7);
+        let doublings = if self.size() > UNIT / 2 { (held + churn).saturating_sub(2) } else { held + 1 }.min(7);
         let wanted = (self.size() << doublings).div_ceil(UNIT).max((1 << doublings) / 2);
         self.whole_units(wanted.min(full).min(arena_units / 16))
     }
@@ -145,7 +145,8 @@ mod tests {
         };
         assert_eq!(chunks(64, 0), [256, 512, 1024, 1024, 1024, 1024]);
         assert_eq!(chunks(64, 0), chunks(64, 5));
-        assert_eq!(chunks(5 << 10, 0), [3, 3, 3, 3, 6, 32]);
+        assert_eq!(chunks(8 << 10, 0), [2, 4, 7, 15, 31, 31]);
+        assert_eq!(chunks(9 << 10, 0), [1, 1, 1, 3, 5, 32]);
         assert_eq!(chunks(40 << 10, 0), [1, 1, 1, 2, 4, 16]);
         assert_eq!(chunks(40 << 10, 3), [2, 4, 8, 16, 16, 16]);
         assert_eq!(chunks(128 << 10, 0), [1, 1, 1, 2, 4, 7]);
