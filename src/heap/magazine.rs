@@ -280,7 +280,7 @@ mod tests {
         let most = || Class::all().map(|class| held(&arena, class)).max();
         assert!(most() > Some(8));
         let before = arena.info().heap;
-        // The slab is none of those, and its pools are long.
+        // The slab is none of those, and its first pool is long enough for a look.
         while arena.info().heap == before {
             block(&arena, 60 << 10);
         }

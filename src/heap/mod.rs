@@ -11,7 +11,6 @@
 //! | `sample`     | frees that are watched for it, and a model of a branch predictor        |
 //! | [`slot`]     | a heap: the pools behind a thread's lists, or a departed thread's       |
 //! | `stock`      | what a heap has of one slab                                             |
-//! | `churn`      | how much its pools come and go                                          |
 //! | `shelf`      | putting a slab's current pool away                                      |
 //! | [`shared`]   | an arena's shared state: its heaps and its space                        |
 //! | [`thread`]   | which heap a thread has in which arena; attach and exit                 |
@@ -36,8 +35,6 @@
 //! that of the slots is held, a heap's is only tried. Called by the entries;
 //! calls `slab`, `span`, `os`.
 
-#[cfg(not(loom))]
-mod churn;
 mod gathered;
 #[cfg(not(loom))]
 pub(crate) mod habit;

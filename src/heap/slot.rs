@@ -47,8 +47,6 @@ pub(crate) struct Slot {
     inbox: Inbox,
     /// Class from which the next unused pool is looked for; see [`Slot::take_span`].
     pub(crate) cursor: Cell32,
-    /// Slab of the pool that was emptied and given back last, as [`Class::offset`] + 1; 0: a pool was taken since.
-    emptied: Cell32,
     slabs: [Slab; CLASSES],
     owed: [Owed; CLASSES],
     magazines: [Magazine; CLASSES],
@@ -144,12 +142,10 @@ impl Slot {
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
         let slab = self.slab(class);
         let held = slab.pools.get();
-        slab.churn.taken(self.emptied.get() == class.offset() as u32 + 1);
-        self.emptied.set(0);
         let arena_units = shared.map().units();
         let shape = class.shape(arena_units);
         let align = shape.pool_align() / UNIT;
-        let mut wanted = shape.pool_units(held, slab.churn.doublings(), arena_units);
+        let mut wanted = shape.pool_units(held, slab.churns(), arena_units);
         let (unit, units, stale) = loop {
             let fits = |spare: u32| spare != 0 && (spare as usize - 1).is_multiple_of(align);
             if wanted == SPARE_UNITS
@@ -167,7 +163,7 @@ impl Slot {
             }
         };
         Pool::at(shared.map(), unit).init(class, shape, held, units, stale);
-        slab.pools.set(held + 1);
+        slab.pools.set(slab.pools.get() + 1);
         Some(unit)
     }
 
@@ -240,8 +236,7 @@ impl Slot {
         let pool = Pool::at(map, unit);
         pool.check_counts(map.address(unit) as usize);
         if pool.is_empty() && !pool.remote().announced() {
-            self.emptied.set(pool.class().offset() as u32 + 1);
-            self.slab(pool.class()).churn.emptied();
+            self.slab(pool.class()).count_emptied();
             self.retire(shared, unit, self.local().is_some());
         } else {
             if pool.standing() == Standing::Full {
@@ -313,7 +308,7 @@ impl Slot {
             slab.set_current(None);
             slab.pools.set(0);
             slab.set_eager(false);
-            slab.churn.clear();
+            slab.forget_emptied();
         }
         if let Some(local) = self.local() {
             local.clear();

@@ -1,6 +1,5 @@
 //! What a heap has of one slab.
 
-use super::churn::Churn;
 use super::shared::Shared;
 use crate::class::Class;
 use crate::slab::list::List;
@@ -25,7 +24,8 @@ pub(crate) struct Slab {
     /// Whether memory ran out: all full pools were looked through then, and say so when their next chunk is back (but for
     /// returns that were under way, and pools whose owner died).
     eager: Cell32,
-    pub(crate) churn: Churn,
+    /// Pools that were emptied and given back, up to [`CHURNS`].
+    emptied: Cell32,
 }
 
 const _: () = assert!(size_of::<Slab>() == Class::STEP);
@@ -39,10 +39,27 @@ const LENT: u32 = 4;
 /// Of so many times that a thread could borrow other heaps' chunks, it sends them home once.
 const BORROWS: u32 = 4;
 
+/// A slab of which so many pools were emptied and given back is one whose pools come and go.
+const CHURNS: u32 = 64;
+
 /// First bit of the second count in [`Slab::lent`].
 const RETURNED: u32 = 16;
 
 impl Slab {
+    /// Counts a pool that was emptied and is given back.
+    pub(crate) fn count_emptied(&self) {
+        self.emptied.set((self.emptied.get() + 1).min(CHURNS));
+    }
+
+    pub(crate) fn forget_emptied(&self) {
+        self.emptied.set(0);
+    }
+
+    /// Whether its pools come and go. It stays so when the thread ends: the heap's next one is likely to do the same.
+    pub(crate) fn churns(&self) -> bool {
+        self.emptied.get() == CHURNS
+    }
+
     pub(crate) fn is_eager(&self) -> bool {
         self.eager.get() != 0
     }

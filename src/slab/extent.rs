@@ -5,6 +5,12 @@ use crate::class::{CLASSES, COLOUR, Class, MAX_POOL_UNITS, MIN_COLOURED, UNIT};
 /// Bytes after which places in the first-level cache repeat.
 const COLOURS_REPEAT: usize = 4096;
 
+/// Chunks above this size are long. (Those of 8 KiB and more by the same rule: blocks of 1 to 64 KiB, replaced at random,
+/// took 1.10 of the memory.)
+const LONG: usize = 32 << 10;
+/// Doublings after which every pool is full-grown.
+const MOST_DOUBLINGS: u32 = 7;
+
 /// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end; of
 /// coloured chunks one fewer.
 const POOL_UNITS: [u8; CLASSES] = {
@@ -55,16 +61,22 @@ impl Class {
         if natural > UNIT { natural } else { UNIT }
     }
 
-    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churn`: so
-    /// many doublings longer than if its pools stayed.
+    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churns`: its
+    /// pools of the class come and go.
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
-    /// two chunks or one unit and double with use; those of buffers, of which many programs have a few of each length, with
-    /// one chunk, and from the fourth pool on. They take no more than 1/16 of the arena unless one chunk needs it.
-    /// What does not fit another chunk is not taken.
-    pub(crate) fn pool_units(self, held: u32, churn: u32, arena_units: usize) -> usize {
+    /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
+    /// does not fit another chunk is not taken. Of long chunks, of which many programs have one or two of each length, the
+    /// first two pools have one chunk, unless they are emptied and taken again all the time.
+    pub(crate) fn pool_units(self, held: u32, churns: bool, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
-        let doublings = if self.size() > UNIT / 2 { (held + churn).saturating_sub(2) } else { held + 1 }.min(7);
+        let alone = self.size() > LONG && !churns;
+        let doublings = match held {
+            0 | 1 if alone => 0,
+            _ if alone => held,
+            _ => held + 1,
+        };
+        let doublings = doublings.min(MOST_DOUBLINGS);
         let wanted = (self.size() << doublings).div_ceil(UNIT).max((1 << doublings) / 2);
         self.whole_units(wanted.min(full).min(arena_units / 16))
     }
@@ -136,20 +148,18 @@ mod tests {
 
     #[test]
     fn pools_grow_with_use() {
-        let chunks = |size: usize, churn: u32| {
+        let chunks = |size: usize, churns| {
             let class = Class::of(size).unwrap();
             [0, 1, 2, 3, 4, 40].map(|held| {
-                let units = class.pool_units(held, churn, 1 << 20);
+                let units = class.pool_units(held, churns, 1 << 20);
                 class.spaced(units).chunks_in(units)
             })
         };
-        assert_eq!(chunks(64, 0), [256, 512, 1024, 1024, 1024, 1024]);
-        assert_eq!(chunks(64, 0), chunks(64, 5));
-        assert_eq!(chunks(8 << 10, 0), [2, 4, 7, 15, 31, 31]);
-        assert_eq!(chunks(9 << 10, 0), [1, 1, 1, 3, 5, 32]);
-        assert_eq!(chunks(40 << 10, 0), [1, 1, 1, 2, 4, 16]);
-        assert_eq!(chunks(40 << 10, 3), [2, 4, 8, 16, 16, 16]);
-        assert_eq!(chunks(128 << 10, 0), [1, 1, 1, 2, 4, 7]);
+        assert_eq!(chunks(64, false), [256, 512, 1024, 1024, 1024, 1024]);
+        assert_eq!(chunks(20 << 10, false), [2, 4, 8, 16, 16, 16]);
+        assert_eq!(chunks(40 << 10, false), [1, 1, 4, 8, 16, 16]);
+        assert_eq!(chunks(40 << 10, true), [2, 4, 8, 16, 16, 16]);
+        assert_eq!(chunks(112 << 10, false), [1, 1, 4, 8, 10, 10]);
     }
 
     #[test]
@@ -185,7 +195,7 @@ mod tests {
             for arena_units in [256, 504, 576, 1000, 4096, 1 << 15, 1 << 18] {
                 let class = class.shape(arena_units);
                 for held in 0..8 {
-                    let mut units = class.pool_units(held, 0, arena_units);
+                    let mut units = class.pool_units(held, false, arena_units);
                     // As long as it becomes shorter.
                     for _ in 0..10 {
                         let stride = class.spaced(units).stride();
