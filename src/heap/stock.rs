@@ -24,7 +24,7 @@ pub(crate) struct Slab {
     /// Whether memory ran out: all full pools were looked through then, and say so when their next chunk is back (but for
     /// returns that were under way, and pools whose owner died).
     eager: Cell32,
-    /// Pools that were emptied and given back, up to [`CHURNS`].
+    /// Pools that were emptied and taken out of service, up to [`CHURNS`].
     emptied: Cell32,
 }
 
@@ -39,14 +39,14 @@ const LENT: u32 = 4;
 /// Of so many times that a thread could borrow other heaps' chunks, it sends them home once.
 const BORROWS: u32 = 4;
 
-/// A slab of which so many pools were emptied and given back is one whose pools come and go.
+/// A slab of which so many pools were emptied is one whose pools come and go.
 const CHURNS: u32 = 64;
 
 /// First bit of the second count in [`Slab::lent`].
 const RETURNED: u32 = 16;
 
 impl Slab {
-    /// Counts a pool that was emptied and is given back.
+    /// Counts a pool that was emptied and is about to be taken out of service.
     pub(crate) fn count_emptied(&self) {
         self.emptied.set((self.emptied.get() + 1).min(CHURNS));
     }

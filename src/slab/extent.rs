@@ -67,14 +67,13 @@ impl Class {
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
     /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
     /// does not fit another chunk is not taken. Of long chunks, of which many programs have one or two of each length, the
-    /// first two pools have one chunk, unless they are emptied and taken again all the time.
+    /// first two pools have one chunk, and the others half as many as usual, unless many pools were emptied.
     pub(crate) fn pool_units(self, held: u32, churns: bool, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
-        let alone = self.size() > LONG && !churns;
         let doublings = match held {
-            0 | 1 if alone => 0,
-            _ if alone => held,
-            _ => held + 1,
+            _ if self.size() <= LONG || churns => held + 1,
+            0 | 1 => 0,
+            _ => held,
         };
         let doublings = doublings.min(MOST_DOUBLINGS);
         let wanted = (self.size() << doublings).div_ceil(UNIT).max((1 << doublings) / 2);
