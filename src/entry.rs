@@ -160,10 +160,12 @@ impl Arena {
     #[inline(never)]
     unsafe extern "C" fn deallocate_unclassed(ptr: *mut u8, arena: &Arena) {
         let freed = ptr as usize;
-        let done = thread::with_primary(|local| match local.tag_at(freed) {
-            Some(tag::LARGE) => arena.known().is_some_and(|shared| large::keep(shared, local, freed)),
-            Some(tag) if !CHECKED => arena.has_freed(local.free_tagged(freed, tag)),
-            _ => false,
+        let done = thread::with_primary(|local| {
+            let Some(unit) = local.unit_at(freed) else { return false };
+            match local.tag_of(unit) {
+                tag::LARGE => arena.known().is_some_and(|shared| large::keep(shared, local, freed)),
+                _ => !CHECKED && arena.has_freed(local.free_in(unit, freed)),
+            }
         });
         if !done {
             // SAFETY: the caller's promise.

@@ -11,10 +11,8 @@ use crate::class::Class;
 use crate::config::Config;
 use crate::copy;
 use crate::hardened::CHECKED;
-use crate::heap::local;
 use crate::heap::thread;
 use crate::span::tag;
-use crate::sync::Ordering;
 
 /// Alignment that C promises for blocks of any size.
 const ALIGN: usize = 16;
@@ -41,18 +39,35 @@ impl Arena {
     #[doc(hidden)]
     #[inline(always)]
     pub fn pop(&self, size: usize) -> Option<NonNull<u8>> {
+        if size <= TABLE_LIMIT { self.pop_short(size) } else { self.pop_long(size) }
+    }
+
+    /// As [`Arena::pop`], of up to 1 KiB: straight on, as what most programs ask for most should be.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn pop_short(&self, size: usize) -> Option<NonNull<u8>> {
+        if size <= TABLE_LIMIT { self.pop_of(BY_ALIGNS[size.div_ceil(ALIGN)]) } else { None }
+    }
+
+    /// As [`Arena::pop`], of more than 1 KiB.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn pop_long(&self, size: usize) -> Option<NonNull<u8>> {
+        // These slabs are multiples of the alignment.
+        if size > TABLE_LIMIT { self.pop_of(Class::of(size)?) } else { None }
+    }
+
+    /// A free chunk of the class from the calling thread's list.
+    #[inline(always)]
+    fn pop_of(&self, class: Class) -> Option<NonNull<u8>> {
         if CHECKED {
             return None;
         }
-        let class = if size <= TABLE_LIMIT {
-            BY_ALIGNS[size.div_ceil(ALIGN)]
-        } else {
-            // Larger slabs are multiples of the alignment.
-            Class::of(size)?
+        let Some(chunk) = thread::with_primary(|local| self.pop_list(local, class)) else {
+            // Else the common case would jump over the rare one.
+            core::hint::cold_path();
+            return None;
         };
-        // Relaxed: as in `allocate_fast`.
-        let floor = self.floor.load(Ordering::Relaxed);
-        let chunk = thread::with_primary(|local| local.chunks(class).pop(floor))?;
         // SAFETY: no chunk lies below the lists' end marks, of which the first is 0.
         Some(unsafe { NonNull::new_unchecked(chunk as *mut u8) })
     }
@@ -96,9 +111,11 @@ impl Arena {
         if CHECKED {
             return None;
         }
-        let tag = thread::with_primary(|local| local.tag_at(ptr as usize))?;
-        let (_, record) = tag::pool_of(tag)?;
-        Some(local::pool_at(record).class().size())
+        let class = thread::with_primary(|local| {
+            let unit = local.unit_at(ptr as usize)?;
+            tag::pool_of(local.tag_of(unit)).map(|_| local.class_of(unit))
+        })?;
+        Some(class.size())
     }
 
     /// Moves a chunk of `held` bytes, as [`Arena::chunk_size`] says, to one for `size` bytes, unless its slab serves both. It
@@ -118,9 +135,8 @@ impl Arena {
             return NonNull::new(ptr);
         }
         thread::with_primary(|local| {
-            // Relaxed: as in `allocate_fast`.
-            let chunk = local.chunks(to).pop(self.floor.load(Ordering::Relaxed))?;
-            // SAFETY: as in `pop`.
+            let chunk = self.pop_list(local, to)?;
+            // SAFETY: as in `pop_of`.
             let block = unsafe { NonNull::new_unchecked(chunk as *mut u8) };
             // SAFETY: a live chunk of `held` bytes, at most `SHORT`, by the caller's promise, and a new one of at least
             // `size`; both are aligned at `ALIGN`.

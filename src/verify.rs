@@ -76,5 +76,10 @@ fn verify_tags(shared: &Shared, slot: &Slot, unit: usize) {
     for dist in 0..Pool::at(shared.map(), unit).units() {
         let found = shared.map().pool_of(shared.map().tag(unit + dist));
         assert_eq!(found, Some((slot.number(), unit)), "tag of unit {}", unit + dist);
+        assert!(
+            shared.map().class(unit + dist) == Pool::at(shared.map(), unit).class(),
+            "class of unit {}",
+            unit + dist
+        );
     }
 }

@@ -23,7 +23,7 @@ static STRANGERS: AtomicUsize = AtomicUsize::new(0);
 /// A block of `size` bytes.
 #[inline(always)]
 pub(crate) fn allocate(size: usize) -> *mut u8 {
-    match unready().pop(size) {
+    match unready().pop_short(size) {
         Some(chunk) => chunk.as_ptr(),
         None => allocate_slow(size),
     }
@@ -45,7 +45,10 @@ pub(crate) fn allocate_zeroed(size: usize) -> *mut u8 {
 /// The C ABI, here and below: nothing unwinds out of it, so that it may be the caller's last jump.
 #[inline(never)]
 extern "C" fn allocate_slow(size: usize) -> *mut u8 {
-    obtain(size, ALIGN, false)
+    match unready().pop_long(size) {
+        Some(chunk) => chunk.as_ptr(),
+        None => obtain(size, ALIGN, false),
+    }
 }
 
 /// A block of `size` bytes at a multiple of `align`, a power of two.

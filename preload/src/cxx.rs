@@ -40,7 +40,17 @@ fn runtime(name: &CStr) -> *mut c_void {
 /// As [`new_slow`].
 #[inline(always)]
 unsafe fn new(size: usize) -> *mut c_void {
-    match unready().pop(size) {
+    match unready().pop_short(size) {
+        Some(chunk) => chunk.as_ptr().cast(),
+        // SAFETY: as here.
+        None => unsafe { new_long(size) },
+    }
+}
+
+/// As [`new_slow`].
+#[inline(never)]
+unsafe extern "C-unwind" fn new_long(size: usize) -> *mut c_void {
+    match unready().pop_long(size) {
         Some(chunk) => chunk.as_ptr().cast(),
         // SAFETY: as here.
         None => unsafe { new_slow(size, block::ALIGN) },

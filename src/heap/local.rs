@@ -16,7 +16,7 @@ use crate::slab::chunk;
 use crate::slab::pool::Pool;
 use crate::span::map::Map;
 use crate::span::tag::{self, OwnerTag};
-use crate::sync::{AtomicU64, CellUsize, Ordering};
+use crate::sync::{AtomicU64, Cell32, CellUsize, Ordering};
 
 /// One slab's list, on half a cache line.
 #[repr(C, align(32))]
@@ -103,6 +103,10 @@ pub(crate) enum Beside {
     Nothing,
 }
 
+/// A unit, counted from the arena's last.
+#[derive(Clone, Copy)]
+pub(crate) struct FromLast(usize);
+
 /// A thread's part of one arena. All-zero bytes are one without a heap.
 ///
 /// The map's words and the tag are kept here, where plain loads reach them; they mean something while the thread has a
@@ -117,6 +121,8 @@ pub(crate) struct Local {
     units: Cell<usize>,
     /// Their tags, from the last unit's on.
     tags: Cell<*const AtomicU64>,
+    /// And the classes of those in pools.
+    classes: Cell<*const Cell32>,
     /// [`OwnerTag`] of the heap, and whether the thread has magazines. Written under the heap's lock, by its owner; thieves
     /// read it there.
     tag: Cell<u64>,
@@ -137,6 +143,7 @@ impl Local {
             last: CellUsize::new(0),
             units: Cell::new(0),
             tags: Cell::new(core::ptr::null()),
+            classes: Cell::new(core::ptr::null()),
             tag: Cell::new(0),
             habit: Habit::new(),
             slot: CellUsize::new(0),
@@ -174,6 +181,7 @@ impl Local {
     pub(crate) fn attach(&self, map: &Map, tag: OwnerTag, slot: usize) {
         self.units.set(map.units());
         self.tags.set(map.tags());
+        self.classes.set(map.classes());
         self.tag.set(tag.bits());
         self.watch(map, false);
         Class::all().for_each(|class| self.gathered(class).room.set(class.outbox()));
@@ -245,25 +253,36 @@ impl Local {
         gathered.take(Memory)
     }
 
-    /// The tag of an address's unit; `None` if the address lies elsewhere, or the thread has no heap or is watched.
+    /// The unit of an address; `None` if the address lies elsewhere, or the thread has no heap or is watched.
     #[inline(always)]
-    pub(crate) fn tag_at(&self, address: usize) -> Option<u64> {
-        let from_last = self.last.get().wrapping_sub(address) >> UNIT_SHIFT;
-        if from_last >= self.units.get() {
-            return None;
-        }
+    pub(crate) fn unit_at(&self, address: usize) -> Option<FromLast> {
+        let unit = self.last.get().wrapping_sub(address) >> UNIT_SHIFT;
+        if unit < self.units.get() { Some(FromLast(unit)) } else { None }
+    }
+
+    #[inline(always)]
+    pub(crate) fn tag_of(&self, unit: FromLast) -> u64 {
         // SAFETY: `attach` set the arena's tags, one for each of its units.
-        let tag = unsafe { &*self.tags.get().add(from_last) };
+        let tag = unsafe { &*self.tags.get().add(unit.0) };
         // Relaxed: the caller holds a chunk of the unit, and got it after the tag was written.
-        Some(tag.load(Ordering::Relaxed))
+        tag.load(Ordering::Relaxed)
+    }
+
+    /// Class of a pool's unit. Beside its tag, and not behind it in the pool's record: that would be a second load on the
+    /// way to the list, from a line that the pool's owner writes to.
+    #[inline(always)]
+    pub(crate) fn class_of(&self, unit: FromLast) -> Class {
+        // SAFETY: `attach` set the arena's classes, one for each of its units.
+        let class = unsafe { &*self.classes.get().add(unit.0) };
+        Class::from_offset(class.get() as usize)
     }
 
     /// Frees a chunk of this slab that is not of its current pool: to its own pool's list, to the slab's list if the thread
     /// has magazines, or to the other heaps' chunks.
     #[inline(always)]
     pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
-        let Some(tag) = self.tag_at(freed) else { return Beside::Nothing };
-        match self.tag().own_record(tag) {
+        let Some(unit) = self.unit_at(freed) else { return Beside::Nothing };
+        match self.tag().own_record(self.tag_of(unit)) {
             Ok(record) => free_to_pool(record, freed),
             Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
             Err(rest) if OwnerTag::both_primary(rest) => self.free_loading(class, freed, rest),
@@ -275,31 +294,28 @@ impl Local {
     #[inline(always)]
     pub(crate) fn free_by_address(&self, freed: usize) -> Beside {
         // No closure: that need not be inlined.
-        match self.tag_at(freed) {
-            Some(tag) => self.free_tagged(freed, tag),
+        match self.unit_at(freed) {
+            Some(unit) => self.free_in(unit, freed),
             None => Beside::Nothing,
         }
     }
 
-    /// As [`Local::free_by_address`], with the tag of its unit.
+    /// As [`Local::free_by_address`], with its unit.
+    ///
+    /// What lies in the current pool of any slab is a chunk of it, so the tag is asked about all others only. A unit that is
+    /// of no pool may have an old class.
     #[inline(always)]
-    pub(crate) fn free_tagged(&self, freed: usize, tag: u64) -> Beside {
+    pub(crate) fn free_in(&self, unit: FromLast, freed: usize) -> Beside {
+        let class = self.class_of(unit);
+        if self.chunks(class).push(freed) {
+            return Beside::Done;
+        }
+        let tag = self.tag_of(unit);
         match self.tag().own_record(tag) {
-            Ok(record) => {
-                let class = pool_at(record).class();
-                if self.chunks(class).push(freed) { Beside::Done } else { free_to_pool(record, freed) }
-            }
-            Err(rest) => match tag::pool_of(tag) {
-                Some((_, record)) if OwnerTag::both_primary(rest) => {
-                    let class = pool_at(record).class();
-                    if OwnerTag::plainly_anothers(rest) {
-                        self.free_to_outbox(class, freed)
-                    } else {
-                        self.free_loading(class, freed, rest)
-                    }
-                }
-                _ => Beside::Nothing,
-            },
+            Ok(record) => free_to_pool(record, freed),
+            Err(rest) if tag::pool_of(tag).is_none() || !OwnerTag::both_primary(rest) => Beside::Nothing,
+            Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
+            Err(rest) => self.free_loading(class, freed, rest),
         }
     }
 
@@ -338,14 +354,9 @@ impl Local {
 
 #[inline(always)]
 fn free_to_pool(record: usize, freed: usize) -> Beside {
-    if pool_at(record).push(freed) { Beside::RanDown(record) } else { Beside::Done }
-}
-
-/// The pool whose record a unit's tag names.
-#[inline(always)]
-pub(crate) fn pool_at<'a>(record: usize) -> &'a Pool {
     // SAFETY: tags name records of the metadata, which live as long as the arena.
-    unsafe { &*(record as *const Pool) }
+    let pool = unsafe { &*(record as *const Pool) };
+    if pool.push(freed) { Beside::RanDown(record) } else { Beside::Done }
 }
 
 const _: () = assert!(size_of::<Chunks>() == Class::STEP && size_of::<Gathered>() == Class::STEP);

@@ -163,6 +163,7 @@ impl Slot {
             }
         };
         Pool::at(shared.map(), unit).init(class, shape, held, units, stale);
+        shared.map().set_class(unit, units, class);
         slab.pools.set(slab.pools.get() + 1);
         Some(unit)
     }

@@ -186,4 +186,4 @@ impl Thread {
     }
 }
 
-const _: () = assert!(size_of::<Thread>() <= CLASSES * 64 + 704);
+const _: () = assert!(size_of::<Thread>() <= CLASSES * 64 + 736);

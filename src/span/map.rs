@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start                                                                      base (2 MiB-aligned)
-//! | head | heaps: slots × slot size | tags: 8 B/unit | records: 128 B/unit | dirty bits | notes … | units …            |
+//! | head | heaps: slots × slot size | tags, classes: 12 B/unit | records: 128 B/unit | dirty bits | notes … | units … |
 //! ```
 //!
 //! All metadata is out of band and found by arithmetic from the address; nothing is stored in the units themselves
@@ -11,7 +11,7 @@
 use core::ptr::NonNull;
 
 use super::tag;
-use crate::class::{MAX_ALIGN, UNIT, UNIT_SHIFT};
+use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
 use crate::hardened::live::Notes;
 use crate::os;
 use crate::sync::{AtomicU64, Cell32, Ordering};
@@ -40,6 +40,8 @@ pub(crate) struct Map {
     slots: u32,
     /// The last unit's comes first: the distance from the arena's last byte is the index.
     tags: *const AtomicU64,
+    /// [`Class::offset`] of a pool's slab, for each of its units, in the order of the tags.
+    classes: *const Cell32,
     records: *mut u8,
     dirty: *const AtomicU64,
     notes: Notes,
@@ -51,6 +53,7 @@ pub(crate) struct Map {
 struct Plan {
     heaps: usize,
     tags: usize,
+    classes: usize,
     records: usize,
     dirty: usize,
     metadata: usize,
@@ -63,10 +66,11 @@ impl Plan {
         let slots = (units / 32).clamp(64, 8192) as u32;
         let heaps = line(head);
         let tags = heaps + slots as usize * slot;
-        let records = tags + line(units * size_of::<u64>());
+        let classes = tags + line(units * size_of::<u64>());
+        let records = classes + line(units * size_of::<u32>());
         let dirty = records + units * RECORD;
         let end = dirty + units.div_ceil(64) * 8;
-        Plan { heaps, tags, records, dirty, metadata: end.next_multiple_of(os::page_size()), slots }
+        Plan { heaps, tags, classes, records, dirty, metadata: end.next_multiple_of(os::page_size()), slots }
     }
 }
 
@@ -96,6 +100,7 @@ impl Map {
             slot,
             slots: plan.slots,
             tags: at(plan.tags).cast(),
+            classes: at(plan.classes).cast(),
             records: at(plan.records),
             dirty: at(plan.dirty).cast(),
             notes: Notes::new(at(plan.metadata)),
@@ -142,6 +147,11 @@ impl Map {
         self.tags
     }
 
+    /// Their classes, in the same order.
+    pub(crate) fn classes(&self) -> *const Cell32 {
+        self.classes
+    }
+
     /// Number of heap slots.
     pub(crate) fn slots(&self) -> u32 {
         self.slots
@@ -156,7 +166,7 @@ impl Map {
     /// Metadata that serves the whole arena: head, and what `units` units and `slots` heaps have of it.
     pub(crate) fn metadata_bytes(&self, units: usize, slots: u32) -> usize {
         let head = self.heaps as usize - self.start as usize;
-        head + slots as usize * self.slot + units * (RECORD + size_of::<u64>()) + units / 8
+        head + slots as usize * self.slot + units * (RECORD + size_of::<u64>() + size_of::<u32>()) + units / 8
     }
 
     /// Unit of an address; `None` outside the arena.
@@ -187,6 +197,23 @@ impl Map {
     pub(crate) fn set_tag(&self, unit: usize, tag: u64) {
         // Relaxed: as in `tag`.
         self.tag_word(unit).store(tag, Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn class_word(&self, unit: usize) -> &Cell32 {
+        debug_assert!(unit < self.units);
+        // SAFETY: `reserve` committed a zeroed word for each unit; callers name units of this arena.
+        unsafe { &*self.classes.add(self.units - 1 - unit) }
+    }
+
+    /// Class of the pool that the unit belongs to, for a caller who knows that there is one.
+    pub(crate) fn class(&self, unit: usize) -> Class {
+        Class::from_offset(self.class_word(unit).get() as usize)
+    }
+
+    /// Says of which class the pool of these units is. Whoever frees a chunk of it got that afterwards.
+    pub(crate) fn set_class(&self, unit: usize, units: usize, class: Class) {
+        (unit..unit + units).for_each(|unit| self.class_word(unit).set(class.offset() as u32));
     }
 
     /// Owner's number and first unit of the pool that the unit belongs to, by its tag; `None`: of no pool.
