@@ -34,8 +34,8 @@
 //! ```text
 //!  one reservation                                                        base, 2 MiB-aligned
 //! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
-//! | state | heap slots   | tags        | records           | dirty bits   | units: 16 KiB each ...           |
-//! |       | one a thread | 8 B a unit  | 128 B a unit      | 1 bit a unit | taken and free spans | untouched |
+//! | state | heap slots   | tag, class  | records           | dirty bits   | units: 16 KiB each ...           |
+//! |       | one a thread | 12 B a unit | 128 B a unit      | 1 bit a unit | taken and free spans | untouched |
 //! +-------+--------------+-------------+-------------------+--------------+----------------------------------+
 //!             |               |             |                                  |            frontier
 //!             |               |             |                                  |

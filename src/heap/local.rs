@@ -15,7 +15,7 @@ use crate::class::{CLASSES, Class, UNIT_SHIFT};
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
 use crate::span::map::Map;
-use crate::span::tag::{self, OwnerTag};
+use crate::span::tag::OwnerTag;
 use crate::sync::{AtomicU64, Cell32, CellUsize, Ordering};
 
 /// One slab's list, on half a cache line.
@@ -121,11 +121,11 @@ pub(crate) struct Local {
     units: Cell<usize>,
     /// Their tags, from the last unit's on.
     tags: Cell<*const AtomicU64>,
-    /// And the classes of those in pools.
-    classes: Cell<*const Cell32>,
     /// [`OwnerTag`] of the heap, and whether the thread has magazines. Written under the heap's lock, by its owner; thieves
     /// read it there.
     tag: Cell<u64>,
+    /// The units' classes, in the order of the tags.
+    classes: Cell<*const Cell32>,
     habit: Habit,
     /// Address of the thread's [`Slot`](super::slot::Slot); 0: none.
     slot: CellUsize,
@@ -143,8 +143,8 @@ impl Local {
             last: CellUsize::new(0),
             units: Cell::new(0),
             tags: Cell::new(core::ptr::null()),
-            classes: Cell::new(core::ptr::null()),
             tag: Cell::new(0),
+            classes: Cell::new(core::ptr::null()),
             habit: Habit::new(),
             slot: CellUsize::new(0),
             gathered: [const { Gathered::new() }; CLASSES],
@@ -277,16 +277,12 @@ impl Local {
         Class::from_offset(class.get() as usize)
     }
 
-    /// Frees a chunk of this slab that is not of its current pool: to its own pool's list, to the slab's list if the thread
-    /// has magazines, or to the other heaps' chunks.
+    /// Frees a chunk of this slab that is not of its current pool.
     #[inline(always)]
     pub(crate) fn free_beside(&self, class: Class, freed: usize) -> Beside {
-        let Some(unit) = self.unit_at(freed) else { return Beside::Nothing };
-        match self.tag().own_record(self.tag_of(unit)) {
-            Ok(record) => free_to_pool(record, freed),
-            Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
-            Err(rest) if OwnerTag::both_primary(rest) => self.free_loading(class, freed, rest),
-            Err(_) => Beside::Nothing,
+        match self.unit_at(freed) {
+            Some(unit) => self.free_tagged(class, freed, self.tag_of(unit)),
+            None => Beside::Nothing,
         }
     }
 
@@ -302,20 +298,23 @@ impl Local {
 
     /// As [`Local::free_by_address`], with its unit.
     ///
-    /// What lies in the current pool of any slab is a chunk of it, so the tag is asked about all others only. A unit that is
-    /// of no pool may have an old class.
+    /// What lies in the current pool of any slab is a chunk of it, so the tag is asked about all others only. (A unit that
+    /// is of no pool may have an old class.)
     #[inline(always)]
     pub(crate) fn free_in(&self, unit: FromLast, freed: usize) -> Beside {
         let class = self.class_of(unit);
-        if self.chunks(class).push(freed) {
-            return Beside::Done;
-        }
-        let tag = self.tag_of(unit);
+        if self.chunks(class).push(freed) { Beside::Done } else { self.free_tagged(class, freed, self.tag_of(unit)) }
+    }
+
+    /// Frees a chunk with this tag that is not of its slab's current pool: to its own pool's list, to the slab's list if the
+    /// thread has magazines, or to the other heaps' chunks.
+    #[inline(always)]
+    fn free_tagged(&self, class: Class, freed: usize, tag: u64) -> Beside {
         match self.tag().own_record(tag) {
             Ok(record) => free_to_pool(record, freed),
-            Err(rest) if tag::pool_of(tag).is_none() || !OwnerTag::both_primary(rest) => Beside::Nothing,
             Err(rest) if OwnerTag::plainly_anothers(rest) => self.free_to_outbox(class, freed),
-            Err(rest) => self.free_loading(class, freed, rest),
+            Err(rest) if OwnerTag::both_primary(rest) => self.free_loading(class, freed, rest),
+            Err(_) => Beside::Nothing,
         }
     }
 
