@@ -42,7 +42,8 @@
 //!  Slot: lists of pools,  owner, and    Pool: free list,       span of 4 units = a pool of 64 KiB
 //!  inbox, spares          where the     counts | remote word  +------+------+------+-- ... --+------------+
 //!                         pool's        (two cache lines)     | 72 B | 72 B | 72 B |         | not carved |
-//!                         record lies                         +------+------+------+-- ... --+------------+
+//!                         record lies;                        +------+------+------+-- ... --+------------+
+//!                         its slab
 //!  thread-local storage of each thread: for each slab the head of a list of free chunks, the address range of the
 //!  pool they belong to (the current pool), and the outbox
 //! ```
