@@ -85,7 +85,7 @@ impl Arena {
     pub unsafe fn free(&self, ptr: NonNull<u8>) {
         self.unseal_unsized(ptr.as_ptr());
         // SAFETY: the caller's promise.
-        unsafe { self.push_or_free(ptr.as_ptr()) }
+        unsafe { Arena::deallocate_slow(ptr.as_ptr(), None, self) }
     }
 
     /// Bytes of a block that the caller may use: for a chunk, its slab's size.

@@ -19,10 +19,30 @@ fn allocate(size: usize) -> NonNull<u8> {
     NonNull::new(unsafe { ARENA.alloc(layout(size, 16)) }).expect("the arena is large enough")
 }
 
+/// Through `GlobalAlloc`, as the odd seed says.
+fn block(size: usize, number: u64) -> Block {
+    Block::new(&ARENA, layout(size, 16), 2 * number + 1).expect("the arena is large enough")
+}
+
 /// What the C interface knows of a chunk without looking at its pool's record; `None` while the thread is watched.
 fn known(block: NonNull<u8>) -> Option<usize> {
     // SAFETY: the block is live.
     unsafe { ARENA.chunk_size(block.as_ptr()) }
+}
+
+/// As C's `free`: the inlined half, and the other where that does nothing.
+fn free(block: NonNull<u8>) {
+    // SAFETY: the callers' blocks are live, and not used afterwards.
+    unsafe {
+        if !ARENA.push(block.as_ptr()) {
+            ARENA.free(block);
+        }
+    }
+}
+
+fn free_checked(block: Block) {
+    block.check();
+    free(NonNull::new(block.ptr()).expect("a block"));
 }
 
 /// Pools of one slab are emptied and carved anew for another: the address says which it is now.
@@ -39,8 +59,7 @@ fn recycled_pools_are_of_their_new_slab() {
             assert!(known(block).is_none_or(|known| known == usable), "{:?} of {usable}", known(block));
             told += known(block).is_some() as usize;
         }
-        // SAFETY: they are live, and not used afterwards.
-        blocks.into_iter().for_each(|block| unsafe { ARENA.free(block) });
+        blocks.into_iter().for_each(free);
     }
     // Debug builds and hardened ones leave all of it to the ways that check.
     let checked = cfg!(debug_assertions) || cfg!(feature = "hardened");
@@ -57,16 +76,14 @@ fn others_chunks_come_back_as_what_they_were() {
         let taker = scope.spawn(move || {
             for theirs in receive {
                 let size = theirs[0].layout().size();
-                // The seed says: by the address.
-                theirs.into_iter().for_each(|block| block.free(&ARENA));
-                let own: Vec<_> =
-                    (0..64).map(|i| Block::new(&ARENA, layout(size, 16), 6 * i + 3).expect("memory")).collect();
-                own.into_iter().for_each(|block| block.free(&ARENA));
+                theirs.into_iter().for_each(free_checked);
+                let own: Vec<_> = (0..64).map(|i| block(size, i)).collect();
+                own.into_iter().for_each(free_checked);
             }
         });
         for round in 0..common::scaled(200) {
             let size = SIZES[round % SIZES.len()];
-            let blocks = (0..200).map(|i| Block::new(&ARENA, layout(size, 16), 6 * i + 3).expect("memory")).collect();
+            let blocks = (0..200).map(|i| block(size, i)).collect();
             send.send(blocks).expect("the taker waits");
         }
         drop(send);
@@ -81,15 +98,12 @@ fn long_blocks_where_pools_were() {
     let _alone = common::serial();
     for size in SIZES {
         let blocks: Vec<_> = (0..8 * MIB / size).map(|_| allocate(size)).collect();
-        // SAFETY: they are live, and not used afterwards.
-        blocks.into_iter().for_each(|block| unsafe { ARENA.free(block) });
+        blocks.into_iter().for_each(free);
         let long = allocate(16 * MIB);
         assert_eq!(known(long), None);
-        // SAFETY: it is live, and not used afterwards.
-        unsafe {
-            assert!(ARENA.usable_size(long) >= 16 * MIB);
-            ARENA.free(long);
-        }
+        // SAFETY: it is live.
+        assert!(unsafe { ARENA.usable_size(long) } >= 16 * MIB);
+        free(long);
     }
     common::verify(&ARENA);
 }
