@@ -88,7 +88,7 @@ fn threads_fill(capacity: usize, count: usize) {
 #[test]
 fn the_cap_holds_at_any_number_of_threads() {
     for capacity in [Arena::MIN_CAPACITY, 16 * MIB, 64 * MIB] {
-        let many = if cfg!(debug_assertions) && capacity > Arena::MIN_CAPACITY { 16 } else { 32 };
+        let many = if capacity > Arena::MIN_CAPACITY { 16 } else { 32 };
         for count in [1, 2, 8, many] {
             threads_fill(capacity, count);
         }
