@@ -167,8 +167,8 @@ impl Arena {
     /// As [`Arena::with_config`].
     ///
     /// # Safety
-    /// The arena has never been used, and no other thread uses it before this returns, but for [`Arena::pop`],
-    /// [`Arena::push`], [`Arena::chunk_size`] and [`Arena::contains`], which find nothing in an unused arena.
+    /// The arena has never been used, and no other thread uses it before this returns, but for [`Arena::pop`] and its
+    /// halves, [`Arena::push`], [`Arena::chunk_size`] and [`Arena::contains`], which find nothing in an unused arena.
     #[doc(hidden)]
     pub unsafe fn configure(this: *mut Arena, config: Config) {
         let checked = Arena::with_config(config).config;

@@ -1,4 +1,5 @@
-//! Frees that know an address only, in the process's primary arena: how C's `free` comes here.
+//! Promise to the C interface: what is known of a block by its address alone, to whoever frees or resizes it, is what it
+//! is now, whatever lay there before.
 
 mod common;
 

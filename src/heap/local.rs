@@ -103,7 +103,7 @@ pub(crate) enum Beside {
     Nothing,
 }
 
-/// A unit, counted from the arena's last.
+/// A unit of the arena, counted from its last. [`Local::unit_at`] alone makes one, so that there is such a unit.
 #[derive(Clone, Copy)]
 pub(crate) struct FromLast(usize);
 
@@ -262,7 +262,7 @@ impl Local {
 
     #[inline(always)]
     pub(crate) fn tag_of(&self, unit: FromLast) -> u64 {
-        // SAFETY: `attach` set the arena's tags, one for each of its units.
+        // SAFETY: `attach` set the arena's tags, one for each of its units, of which `unit_at` says that this is one.
         let tag = unsafe { &*self.tags.get().add(unit.0) };
         // Relaxed: the caller holds a chunk of the unit, and got it after the tag was written.
         tag.load(Ordering::Relaxed)
@@ -272,8 +272,9 @@ impl Local {
     /// way to the list, from a line that the pool's owner writes to.
     #[inline(always)]
     pub(crate) fn class_of(&self, unit: FromLast) -> Class {
-        // SAFETY: `attach` set the arena's classes, one for each of its units.
+        // SAFETY: as in `tag_of`, of the classes.
         let class = unsafe { &*self.classes.get().add(unit.0) };
+        // Before `Map::set_class` it is 0, a class's, too.
         Class::from_offset(class.get() as usize)
     }
 

@@ -199,7 +199,6 @@ impl Map {
         self.tag_word(unit).store(tag, Ordering::Relaxed)
     }
 
-    #[inline(always)]
     fn class_word(&self, unit: usize) -> &Cell32 {
         debug_assert!(unit < self.units);
         // SAFETY: `reserve` committed a zeroed word for each unit; callers name units of this arena.
