@@ -49,14 +49,15 @@ impl Fork {
         FORKS.store(0, Ordering::Relaxed);
     }
 
+    /// Whether the calling thread has all locks, for a fork.
     #[cfg(not(loom))]
-    fn is_callers() -> bool {
+    pub(crate) fn is_callers() -> bool {
         let forks = FORKS.load(Ordering::Relaxed);
         forks != 0 && forks == os::thread_mark()
     }
 
     #[cfg(loom)]
-    fn is_callers() -> bool {
+    pub(crate) fn is_callers() -> bool {
         false
     }
 }

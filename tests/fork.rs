@@ -195,6 +195,29 @@ fn a_local_arena_is_copied() {
     });
 }
 
+/// The child counts what another thread had freed to a pool and was about to count.
+#[test]
+fn a_free_that_a_fork_cuts_off_is_counted() {
+    common::in_child("a_free_that_a_fork_cuts_off_is_counted", || {
+        let arena = bounded(64 * MIB);
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    // Of many pools, and so freed to all but one of them without the list.
+                    let blocks: Vec<Block> =
+                        (0..4000).map(|seed| Block::new(&arena, layout(64, 8), seed).expect("memory")).collect();
+                    blocks.into_iter().for_each(|block| block.free(&arena));
+                }
+            });
+            for _ in 0..common::scaled(3000) {
+                in_fork(|| common::verify(&arena));
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
 /// Allocates much more than it frees, and checks it all.
 fn many_blocks(seed: u64) {
     let mut rng = Rng::new(seed);

@@ -1,8 +1,10 @@
-//! Promise: a program's own fork handlers may allocate and free, in whatever order they and the arena's were registered.
+//! Promise: a program's own fork handlers may allocate and free, in whatever order they and the arena's were registered, be
+//! it from an arena that nobody has used before.
 
 mod common;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arenal::Arena;
 use common::{Block, KIB, MIB, in_fork, layout};
@@ -29,7 +31,7 @@ fn handlers_registered_before_and_after_the_arenas() {
         register();
         let block = Block::new(&ARENA, layout(64, 8), 1).expect("memory");
         register();
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let busy = scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
@@ -54,5 +56,46 @@ fn handlers_registered_before_and_after_the_arenas() {
         block.free(&ARENA);
         assert_eq!(ARENA.info().allocated, 0);
         common::verify(&ARENA);
+    });
+}
+
+static SECOND: Arena = Arena::new(64 * MIB);
+static USED: AtomicBool = AtomicBool::new(false);
+static SERVED: AtomicBool = AtomicBool::new(false);
+static TOO_EARLY: AtomicBool = AtomicBool::new(false);
+
+/// The first use of the second arena, which other threads find then.
+unsafe extern "C" fn begins_another() {
+    Block::new(&SECOND, layout(64, 8), 1).expect("memory").free(&SECOND);
+    USED.store(true, Ordering::SeqCst);
+    std::thread::sleep(Duration::from_millis(100));
+    TOO_EARLY.store(SERVED.load(Ordering::SeqCst), Ordering::SeqCst);
+}
+
+/// Nobody else is inside of it when the fork comes, or the child would find it half changed.
+#[test]
+fn an_arena_that_a_handler_uses_first() {
+    common::in_child("an_arena_that_a_handler_uses_first", || {
+        // SAFETY: the handler lives as long as the program.
+        assert_eq!(unsafe { libc::pthread_atfork(Some(begins_another), None, None) }, 0);
+        // Its own handlers run before that one.
+        let block = Block::new(&ARENA, layout(64, 8), 1).expect("memory");
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                while !USED.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+                Block::new(&SECOND, layout(MIB, 8), 2).expect("memory").free(&SECOND);
+                SERVED.store(true, Ordering::SeqCst);
+            });
+            in_fork(|| {
+                assert!(!TOO_EARLY.load(Ordering::SeqCst));
+                common::threads(2, |_| Block::new(&SECOND, layout(3000, 8), 2).expect("memory").free(&SECOND));
+                common::verify(&SECOND);
+            });
+            other.join().expect("no panic");
+        });
+        block.free(&ARENA);
+        common::verify(&SECOND);
     });
 }

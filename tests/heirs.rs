@@ -45,6 +45,27 @@ fn emptied_pools_of_a_departed_heap_go_back_at_once() {
     arena.verify();
 }
 
+/// Of each pool the thread itself freed most before it ended, so that fewer came back than are worth a look.
+#[test]
+fn pools_of_a_departed_heap_that_was_nearly_empty_go_back_at_once() {
+    let arena = Arena::new(64 << 20);
+    free(&arena, allocate(&arena, 1).0[0]);
+    let nearly_all_freed = || {
+        let (kept, freed): (Vec<_>, Vec<_>) =
+            allocate(&arena, 4 * CHUNKS).0.into_iter().enumerate().partition(|(at, _)| at % 50 == 0);
+        freed.into_iter().for_each(|(_, chunk)| free(&arena, chunk));
+        Chunks(kept.into_iter().map(|(_, chunk)| chunk).collect())
+    };
+    let kept = thread::scope(|scope| scope.spawn(nearly_all_freed).join().unwrap());
+    let full = pools(&arena);
+    assert!(full > 120, "{full} pools");
+    kept.0.into_iter().for_each(|chunk| free(&arena, chunk));
+    // What the thread still gathers keeps a few.
+    let left = pools(&arena);
+    assert!(left <= full / 8, "{left} of {full} pools are left");
+    arena.verify();
+}
+
 #[test]
 fn a_growing_thread_takes_what_a_departed_one_left() {
     let arena = Arena::new(64 << 20);

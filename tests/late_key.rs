@@ -3,13 +3,16 @@
 mod common;
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use arenal::Arena;
+use common::{Block, MIB, bounded, layout};
 
 #[global_allocator]
 static ARENA: Arena = Arena::new(64 << 20);
 static KEY: AtomicU32 = AtomicU32::new(0);
+/// An arena that the destructors use, too.
+static PRIVATE: AtomicPtr<Arena> = AtomicPtr::new(std::ptr::null_mut());
 
 extern "C" fn destructor(value: *mut c_void) {
     if value.addr() > 1 {
@@ -19,6 +22,11 @@ extern "C" fn destructor(value: *mut c_void) {
         };
     } else {
         drop(std::hint::black_box(vec![1_u8; 100])); // the thread's first use, in round 2 or later
+        let private = PRIVATE.load(Ordering::Relaxed);
+        if !private.is_null() {
+            // SAFETY: the test's arena, which outlives the thread.
+            Block::new(unsafe { &*private }, layout(72, 8), 1).expect("memory").free(unsafe { &*private });
+        }
     }
 }
 
@@ -58,5 +66,29 @@ fn first_use_in_round(round: usize) {
 
 #[test]
 fn in_any_round() {
-    (1..=4).for_each(first_use_in_round);
+    common::in_child("in_any_round", || (1..=4).for_each(first_use_in_round));
+}
+
+/// The lists that such a thread leaves in an arena that is not the primary one are not the next thread's.
+#[test]
+fn what_is_left_in_a_private_arena_is_released() {
+    common::in_child("what_is_left_in_a_private_arena_is_released", || {
+        drop(std::hint::black_box(vec![1_u8; 100])); // the global arena is the primary one
+        for releases in [true, false] {
+            let mut arena = bounded(16 * MIB);
+            PRIVATE.store(&raw mut arena, Ordering::Relaxed);
+            first_use_in_round(4);
+            PRIVATE.store(std::ptr::null_mut(), Ordering::Relaxed);
+            if releases {
+                // SAFETY: no chunk is in use.
+                unsafe { arena.release() };
+            }
+            let blocks: Vec<_> = (0..2).map(|seed| Block::new(&arena, layout(MIB, 8), seed).expect("memory")).collect();
+            let small: Vec<_> =
+                (0..2000).map(|seed| Block::new(&arena, layout(72, 8), seed).expect("memory")).collect();
+            blocks.into_iter().chain(small).for_each(|block| block.free(&arena));
+            assert_eq!(arena.info().allocated, 0);
+            common::verify(&arena);
+        }
+    });
 }

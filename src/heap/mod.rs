@@ -28,6 +28,7 @@
 //! | [`recover`]  | finding parked memory before a request fails                            |
 //! | `handover`   | making a living thread's partly used pools everybody's                  |
 //! | [`steal`]    | taking from an idle thread the lists it has no use for                  |
+//! | `death`      | heaps of threads that ended without a word                              |
 //! | [`registry`] | all arenas of the process; fork                                         |
 //! | [`stats`]    | figures, from counts that exist anyway                                  |
 //!
@@ -35,6 +36,8 @@
 //! that of the slots is held, a heap's is only tried. Called by the entries;
 //! calls `slab`, `span`, `os`.
 
+#[cfg(not(loom))]
+mod death;
 mod gathered;
 #[cfg(not(loom))]
 pub(crate) mod habit;

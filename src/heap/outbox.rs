@@ -94,12 +94,7 @@ impl Batch {
             let slot = shared.slot(owner);
             slot.inbox().push(unit, pool.inbox_next());
             // Nobody else would read it soon, and the pool may be empty.
-            if !slot.has_owner()
-                && let Some(_held) = slot.lock.try_lock()
-                && !slot.has_owner()
-            {
-                slot.hear(shared);
-            }
+            slot.hear_unowned(shared);
         }
     }
 }

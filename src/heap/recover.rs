@@ -4,6 +4,7 @@
 //! One thread at a time looks through all heaps: O(heaps × slabs + pools). Pools that are empty go back to the arena,
 //! where any slab and any thread can have them.
 
+use super::death;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::{steal, thread};
@@ -26,7 +27,7 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         return true;
     }
     shared.recoveries.set(now.wrapping_add(1));
-    shared.bury_dead();
+    death::bury_all(shared);
     shared.give_all_kept();
     let is_own = |slot: &&Slot| own == Some(core::ptr::from_ref(*slot) as usize);
     // The caller's own first: what it has gathered goes home, and may be all that others' pools miss.

@@ -2,8 +2,10 @@
 
 use core::ptr::NonNull;
 
+use super::death;
 use super::shared::Shared;
 use super::thread;
+use crate::class::Class;
 use crate::lock::{Fork, Lock};
 use crate::os;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
@@ -34,7 +36,12 @@ pub(crate) fn enter(
             HAS_PRIMARY.store(true, Ordering::Relaxed);
         }
         // SAFETY: just made, and it lives until `leave`.
-        unsafe { shared.as_ref() }.next.store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
+        let made = unsafe { shared.as_ref() };
+        // By a fork handler of the program's, after `before_fork`: locked as all others are until the fork is over.
+        if Fork::is_callers() {
+            made.lock_for_fork();
+        }
+        made.next.store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
         FIRST.store(shared.as_ptr() as usize, Ordering::Relaxed);
         publish(shared);
         shared
@@ -48,7 +55,7 @@ pub(crate) fn enter(
 /// ends must either find its arena here, or itself free of it: its lists of the primary one end with it.
 pub(crate) fn leave(shared: &Shared) {
     let _held = LOCK.lock();
-    shared.bury_dead();
+    death::bury_all(shared);
     for slot in shared.heaps() {
         if let Some(local) = slot.local() {
             local.detach();
@@ -99,7 +106,7 @@ fn each(mut visit: impl FnMut(&Shared)) {
 extern "C" fn before_fork() {
     LOCK.lock_for_fork();
     // In the child nobody could tell them from those that the fork leaves behind, whose storage is there.
-    each(Shared::bury_dead);
+    each(death::bury_all);
     each(Shared::lock_for_fork);
     Fork::begin();
 }
@@ -111,7 +118,9 @@ extern "C" fn after_fork_in_parent() {
 }
 
 /// The other threads do not exist in the child. None had its heap's lock; what one of them was doing without it leaks at
-/// most the chunk or span it was freeing or taking, or the list that it was fetching from its current pool.
+/// most the chunk or span it was freeing or taking, or the list that it was fetching from its current pool. A chunk that it
+/// had freed and not counted yet is counted here: the pool would seem to have lost it, and when it came back, to have got
+/// one that it never gave.
 extern "C" fn after_fork_in_child() {
     Fork::end();
     each(Shared::unlock_after_fork);
@@ -122,6 +131,7 @@ extern "C" fn after_fork_in_child() {
                 slot.owner.enter();
             } else if let Some(local) = slot.local() {
                 shared.with_space(|_| slot.kept.settle());
+                Class::all().for_each(|class| slot.slab(class).recount(shared.map()));
                 thread::depart(shared, local);
             }
         }

@@ -3,6 +3,7 @@
 use core::cell::UnsafeCell;
 use core::ptr::NonNull;
 
+use super::death;
 use super::keeper::Keeper;
 use super::pace::Pace;
 use super::slot::{SLOT, Slot};
@@ -180,19 +181,6 @@ impl Shared {
         });
     }
 
-    /// Finds heaps whose owners died without a word, see [`Slot::bury`]. Before other threads' lists are looked at.
-    pub(crate) fn bury_dead(&self) {
-        for slot in self.heaps() {
-            let buried = {
-                let _held = slot.lock.lock();
-                slot.bury(self)
-            };
-            if buried {
-                self.park(slot);
-            }
-        }
-    }
-
     /// Whether departed threads left pools; a hint.
     pub(crate) fn has_departed(&self) -> bool {
         // Relaxed: a hint.
@@ -257,8 +245,8 @@ impl Shared {
 
     /// Units of pools that are carved to their end.
     pub(crate) fn filled(&self) -> usize {
-        // Relaxed: a count that guides a guess.
-        self.filled.load(Ordering::Relaxed)
+        // Relaxed: a count that guides a guess. In the child of a fork it may lack a pool whose owner was about to enter it.
+        (self.filled.load(Ordering::Relaxed) as isize).max(0) as usize
     }
 
     /// Enters units of a pool as being in full use.
@@ -331,7 +319,7 @@ impl Shared {
     /// # Safety
     /// No chunk is used afterwards, and no other thread is inside the arena.
     pub(crate) unsafe fn clear(&self) {
-        self.bury_dead();
+        death::bury_all(self);
         let _held: Guard<'_> = self.recovery.lock();
         for slot in self.heaps() {
             let _held = slot.lock.lock();

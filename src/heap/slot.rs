@@ -12,7 +12,6 @@ use super::inbox::Inbox;
 use super::kept::Kept;
 use super::local::Local;
 use super::magazine::Magazine;
-use super::outbox::send_home;
 use super::owner::Owner;
 use super::shared::Shared;
 use super::steal::Owed;
@@ -95,8 +94,8 @@ impl Slot {
     /// The owner's lists; `None` for a heap without an owner.
     pub(crate) fn local(&self) -> Option<&Local> {
         // SAFETY: the owner sets the address when it attaches and clears it, under this heap's lock, before its
-        // thread-local storage ends; callers hold the lock or are the owner, or keep owners from ending: they hold the
-        // registry's lock, or are the child of a fork, where the storage of all stays.
+        // thread-local storage ends, or has `death` clear it; callers hold the lock or are the owner, or keep owners from
+        // ending: they hold the registry's lock, or are the child of a fork, where the storage of all stays.
         unsafe { (self.local.get() as *const Local).as_ref() }
     }
 
@@ -263,6 +262,18 @@ impl Slot {
         }
     }
 
+    /// Reads the inbox of a heap without an owner, for whoever has put something there, unless somebody else does: until
+    /// either nothing is there or the one who has the heap then will see it.
+    pub(crate) fn hear_unowned(&self, shared: &Shared) {
+        while !self.inbox.is_empty() && !self.has_owner() {
+            let Some(_held) = self.lock.try_lock() else { return };
+            if self.has_owner() {
+                return;
+            }
+            self.hear(shared);
+        }
+    }
+
     /// Passes a pool from the inbox on to the heap that it was made over to, if it was.
     pub(crate) fn passes_on(&self, shared: &Shared, unit: usize) -> bool {
         let map = shared.map();
@@ -273,27 +284,6 @@ impl Slot {
             }
             _ => false,
         }
-    }
-
-    /// Takes the heap from an owner that died without its exit hook: one that used the arena for the first time in the
-    /// last round of its key destructors. Its lists went with its storage, and the chunks in them are lost; what it had
-    /// set aside goes back. The heap is locked; returns whether it was taken.
-    pub(crate) fn bury(&self, shared: &Shared) -> bool {
-        if self.local.get() == 0 || !self.owner.is_gone() {
-            return false;
-        }
-        self.set_local(None);
-        self.magazines.iter().for_each(|magazine| send_home(shared, magazine.take()));
-        for (slab, owed) in self.slabs.iter().zip(&self.owed) {
-            owed.clear();
-            if let Some(unit) = slab.current() {
-                let pool = Pool::at(shared.map(), unit);
-                slab.set_current(None);
-                pool.rest_full(pool.carved() - pool.freed_beside(), false);
-                slab.full.push(shared.map(), unit);
-            }
-        }
-        true
     }
 
     /// Forgets all pools and lists: the arena's contents are gone.
@@ -311,6 +301,7 @@ impl Slot {
             slab.set_eager(false);
             slab.forget_emptied();
         }
+        self.own.clear();
         if let Some(local) = self.local() {
             local.clear();
         }

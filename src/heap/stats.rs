@@ -2,6 +2,7 @@
 //!
 //! Exact while no thread is inside the arena; else each is near a value that held a moment ago.
 
+use super::death;
 use super::shared::Shared;
 use super::steal;
 use crate::class::{Class, UNIT};
@@ -92,7 +93,7 @@ pub(crate) fn next_large(shared: &Shared, above: usize) -> Option<Usage> {
 
 /// Each slab that holds memory, ascending.
 pub(crate) fn usages(shared: &Shared) -> impl Iterator<Item = Usage> {
-    shared.bury_dead();
+    death::bury_all(shared);
     let small = Class::sized().map(|class| of_slab(shared, class)).filter(|usage| usage.pools > 0);
     let mut above = 0;
     small.chain(core::iter::from_fn(move || {

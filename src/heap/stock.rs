@@ -84,6 +84,24 @@ impl Slab {
         }
     }
 
+    /// Places the next looks of the listed pools anew, where there is no owner any more: what that freed since the last ones,
+    /// nobody would take into account, and an empty pool would go unnoticed. What comes back meanwhile may be missed.
+    pub(crate) fn rest(&self, map: &Map) {
+        for pool in self.available.iter(map).map(|unit| Pool::at(map, unit)) {
+            pool.rest_available(pool.live());
+        }
+        for pool in self.full.iter(map).map(|unit| Pool::at(map, unit)) {
+            pool.rest_full(pool.live(), self.is_eager());
+        }
+    }
+
+    /// Counts the free chunks of the listed pools anew. The owner is gone, and may have been about to count one.
+    pub(crate) fn recount(&self, map: &Map) {
+        for unit in self.available.iter(map).chain(self.full.iter(map)) {
+            Pool::at(map, unit).recount(map.address(unit) as usize);
+        }
+    }
+
     /// Counts a chunk that the owner gets from a shared pool.
     pub(crate) fn lend(&self) {
         self.lent.set(self.lent.get() + 1);

@@ -9,10 +9,11 @@ use core::cell::Cell;
 use core::ptr;
 
 use super::local::Local;
+use super::recover;
 use super::registry;
 use super::shared::Shared;
 use super::slot::Slot;
-use crate::class::CLASSES;
+use crate::class::{CLASSES, Class};
 use crate::os;
 use crate::span::tag::OwnerTag;
 
@@ -125,16 +126,24 @@ pub(crate) fn depart(shared: &Shared, local: &Local) {
     let Some(slot) = Slot::of(local) else { return };
     {
         let _held = slot.lock.lock();
-        for class in crate::class::Class::all() {
-            slot.shelve(shared, local, class);
-        }
-        slot.hear(shared);
-        slot.give_spares(shared);
-        super::recover::retire_empty(shared, slot);
-        slot.set_local(None);
-        local.detach();
+        leave(shared, slot, local);
     }
     shared.park(slot);
+    // What was announced after the last look, and before anybody could see that there is no owner.
+    slot.hear_unowned(shared);
+}
+
+/// As [`depart`], of a heap that is locked.
+pub(super) fn leave(shared: &Shared, slot: &Slot, local: &Local) {
+    for class in Class::all() {
+        slot.shelve(shared, local, class);
+    }
+    slot.hear(shared);
+    slot.give_spares(shared);
+    Class::all().for_each(|class| slot.slab(class).rest(shared.map()));
+    recover::retire_empty(shared, slot);
+    slot.set_local(None);
+    local.detach();
 }
 
 impl Thread {

@@ -44,7 +44,7 @@ pub(crate) fn asleep_throughout<T>(thread: u32, look: impl FnOnce() -> T) -> Opt
     let seen = look();
     let still = Call::of(thread).is_some();
     let last = Status::of(thread, &mut room)?;
-    let sleeps = still && first.switches == last.switches && !call.swaps_mask();
+    let sleeps = still && first.switches == last.switches && !call.is_opaque();
     let sleeps = sleeps && handled().is_some_and(|handled| status.blocked & handled == 0);
     sleeps.then_some(seen)
 }
@@ -115,10 +115,14 @@ impl Call {
         Some(Call { number: call, arguments })
     }
 
-    /// Whether the call blocks other signals than the thread does: which those are is not known then.
-    fn swaps_mask(&self) -> bool {
+    /// Whether the sleep tells nothing: the call blocks other signals than the thread does, and which those are is not known
+    /// then, or a child may be at work on the thread's memory in its place (`vfork`).
+    fn is_opaque(&self) -> bool {
         let mask = match self.number as libc::c_long {
-            libc::SYS_rt_sigsuspend => return true,
+            libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => return true,
+            libc::SYS_clone | libc::SYS_clone3 => return true,
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_vfork => return true,
             libc::SYS_ppoll => 3,
             libc::SYS_epoll_pwait | libc::SYS_epoll_pwait2 | libc::SYS_io_uring_enter => 4,
             libc::SYS_pselect6 | IO_PGETEVENTS => 5,

@@ -104,23 +104,45 @@ pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> boo
     if moved != libc::MAP_FAILED {
         return true;
     }
-    // Kernels before 6.17 refuse a source of several mappings only after they have unmapped the target. This call does
-    // nothing to anonymous memory but to notice a hole. Past the C library's wrapper, which is a cancellation point. A
-    // kernel that refuses this, too, has most likely refused the move before it did anything.
-    // SAFETY: the caller owns the target; mapping it anew replaces what is left of it, contents not being needed.
-    unsafe {
-        if libc::syscall(libc::SYS_msync, to, bytes, libc::MS_ASYNC) != 0 {
-            let hole = *libc::__errno_location() == libc::ENOMEM;
-            let rights = libc::PROT_READ | libc::PROT_WRITE;
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
-            if libc::mmap(to.cast(), bytes, rights, flags, -1, 0) == libc::MAP_FAILED && hole {
-                crate::fatal::fatal(format_args!(
-                    "the kernel unmapped {bytes} bytes at {to:p} and does not map them again"
-                ));
-            }
-        }
-    }
+    // Before 6.17 a source of several mappings is refused after the target has been unmapped; since then it moves one by one,
+    // and the one that is refused leaves a hole behind those that have arrived.
+    // SAFETY: the caller owns the target.
+    unsafe { map_holes(to, bytes) };
     false
+}
+
+/// Maps what is not mapped of the range, and leaves what is as it is.
+///
+/// # Safety
+/// The caller owns the range.
+unsafe fn map_holes(start: *mut u8, bytes: usize) {
+    // This call does nothing to anonymous memory but to notice a hole. Past the C library's wrapper, which is a cancellation
+    // point.
+    // SAFETY: it changes nothing.
+    if unsafe { libc::syscall(libc::SYS_msync, start, bytes, libc::MS_ASYNC) } == 0 {
+        return;
+    }
+    // SAFETY: libc gives every thread its own errno.
+    let errno = || unsafe { *libc::__errno_location() };
+    let hole = errno() == libc::ENOMEM;
+    let rights = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: the caller owns the range, and what is mapped there is not replaced.
+    if unsafe { libc::mmap(start.cast(), bytes, rights, flags, -1, 0) } != libc::MAP_FAILED {
+        return;
+    }
+    let page = page_size();
+    if errno() == libc::EEXIST && bytes > page {
+        let half = (bytes / 2).next_multiple_of(page);
+        // SAFETY: parts of the range.
+        unsafe {
+            map_holes(start, half);
+            map_holes(start.add(half), bytes - half);
+        }
+    } else if errno() != libc::EEXIST && hole {
+        crate::fatal::fatal(format_args!("the kernel unmapped {bytes} bytes at {start:p} and does not map them again"));
+    }
+    // A kernel that refuses both calls has most likely refused the move before it did anything.
 }
 
 /// Asks for huge pages in the range, or against them. Advice: failure is ignored.

@@ -21,7 +21,7 @@ use super::block::In;
 use super::chunk::{self, Listed};
 use super::countdown::Countdown;
 use super::index::index_of;
-use super::remote::{Remote, Returned};
+use super::remote::{Remote, Returned, wake};
 use crate::class::{Class, UNIT_SHIFT};
 use crate::fatal::fatal;
 use crate::span::map::{Map, RECORD, Record};
@@ -76,12 +76,6 @@ pub(crate) struct Pool {
 }
 
 const _: () = assert!(size_of::<Pool>() == RECORD && core::mem::offset_of!(Pool, remote) == 64);
-
-/// Of so many chunks in all, how many must be back for a full pool to be worth a look: an eighth, 64 at most, but four, or a
-/// quarter of very few: a look costs more than a few chunks do.
-fn wake(capacity: u32) -> u32 {
-    (capacity / 4).min(4).max(capacity / 8).clamp(1, 64)
-}
 
 /// A number that differs from pool to pool (Fibonacci hashing).
 fn mixed(base: usize) -> u32 {
@@ -379,6 +373,13 @@ impl Pool {
         Some(popped)
     }
 
+    /// Counts the chunks in `free` anew; the pool is listed, and its owner will never come back.
+    pub(crate) fn recount(&self, base: usize) {
+        let Some(free) = self.survey(base, self.free.load(Ordering::Relaxed)) else { return };
+        let live = self.carved.get() - free.count;
+        self.look_at(live, self.trigger.get().min(live));
+    }
+
     /// Whether [`Pool::pop_one`] or becoming current would yield a chunk.
     pub(crate) fn can_give(&self) -> bool {
         self.has_free() || self.carved.get() < self.capacity.get() || self.remote.count() > 0
@@ -387,8 +388,7 @@ impl Pool {
     /// Panics where a counting equation does not hold; the pool is not current and nobody is in the arena.
     pub(crate) fn verify(&self, base: usize) {
         let size = self.class().size();
-        let head = self.free.load(Ordering::Relaxed);
-        let free = self.survey(base, head).expect("a pool's free list leaves the pool").count;
+        let free = self.survey(base, self.free.load(Ordering::Relaxed)).expect("a free list leaves its pool").count;
         assert_eq!(self.carved.get(), self.live() + free, "carved = live + free, slab {size}");
         assert!(self.remote.count() <= self.live(), "more chunks returned than live, slab {size}");
         assert!(self.carved.get() <= self.capacity.get());
