@@ -151,7 +151,7 @@
 //!
 //! Not noticed: reads of freed memory; writes to it behind its first 8 bytes; writes to the first 8 bytes of another
 //! thread's chunk until the thread that freed it frees the next one of that slab; writes that jump over a canary;
-//! overflows of blocks of the system allocator. A forged link passes once in half a million, a forged canary of 1 byte
+//! overflows of blocks of the system allocator. A forged link passes once in a quarter of a million, a forged canary of 1 byte
 //! (the slab has no more room) once in 128. A second free after the chunk was handed out again frees it for its new owner.
 //!
 //! What it costs (medians of 7 runs in turns with and without it, on two busy cores of a virtual x86-64 machine;

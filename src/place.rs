@@ -2,7 +2,7 @@
 
 use core::alloc::Layout;
 
-use crate::class::{COLOUR, Class, MAX_ALIGN, MIN_COLOURED, UNIT, large_slab};
+use crate::class::{COLOUR, Class, MAX_ALIGN, MAX_CHUNK, MIN_COLOURED, UNIT, large_slab};
 use crate::config::Config;
 
 /// See the module. The same for allocation and free, whatever state the arena is in.
@@ -92,6 +92,13 @@ pub(crate) const fn aligned(size: usize, align: usize) -> usize {
     size.wrapping_add(align - 1) & !(align - 1)
 }
 
+/// Bytes of the span that serves a layout which no class does. It begins at the alignment, and is not rounded up to it; but
+/// no shorter than if its size alone called for a span.
+#[inline(always)]
+pub(crate) const fn span_size(layout: Layout) -> usize {
+    if layout.size() > MAX_CHUNK { layout.size() } else { MAX_CHUNK + 1 }
+}
+
 impl Config {
     /// Most bytes of a layout that the arena serves.
     pub(crate) fn threshold(&self, capacity: usize) -> usize {
@@ -116,19 +123,17 @@ impl Config {
 
     /// The place of a layout in an arena of `capacity` bytes.
     pub(crate) fn place(&self, layout: Layout, capacity: usize) -> Place {
+        if layout.align() > MAX_ALIGN {
+            return Place::System;
+        }
         let threshold = self.threshold(capacity);
         if layout.size() > threshold {
             return if self.system_above.is_some() { Place::System } else { Place::None };
         }
-        if layout.align() > MAX_ALIGN {
-            return Place::System;
-        }
-        let size = aligned_size(layout);
-        match self.class_of(size, layout.align()) {
+        match self.class_of(layout.size(), layout.align()) {
             Some(class) if class.size() > threshold => Place::Unlisted(class),
             Some(class) => Place::Chunk(class),
-            None if size > capacity => Place::None,
-            None => Place::Span(size),
+            None => Place::Span(span_size(layout)),
         }
     }
 

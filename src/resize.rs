@@ -11,7 +11,7 @@ use crate::entry::Ask;
 use crate::hardened::CHECKED;
 use crate::heap::local::Local;
 use crate::heap::{large, thread};
-use crate::place::{Place, Request, aligned, aligned_size};
+use crate::place::{Place, Request, aligned, aligned_size, span_size};
 
 impl Arena {
     /// As [`Arena::resize`] through `GlobalAlloc`, with the most common case inline: the chunk serves the new size too.
@@ -47,8 +47,9 @@ impl Arena {
                 return unsafe { Arena::resize_small(ptr, request, new_size, arena) };
             };
             let block = chunk as *mut u8;
-            // SAFETY: both chunks hold the shorter size, which is at least 1 and short, by the caller's promise; all chunks
-            // are multiples of 8 in place and length (`class`), and a new one is disjoint from a live one.
+            // SAFETY: both blocks hold the shorter size, which is at least 1 and short, by the caller's promise; all chunks
+            // are multiples of 8 in place and length (`class`), and so are the system's blocks (`system`); a new one is
+            // disjoint from a live one.
             unsafe { copy::short(ptr, block, old.size().min(new_size)) };
             // SAFETY: as above.
             let class = unsafe { Class::of_fine(old.size()) };
@@ -95,9 +96,9 @@ impl Arena {
             arena.check_seal(ptr, old);
             // SAFETY: the caller's promise.
             let block = unsafe { arena.replace_chunk(ptr, (old, from), (new, to)) };
-            if block.is_null() && new_size < old.size() {
+            if block.is_null() {
                 // SAFETY: the caller's promise; the alignment is as it was.
-                return unsafe { arena.shrink(ptr, old, new) };
+                return unsafe { arena.resize_there(ptr, old, new) };
             }
             return block;
         }
@@ -166,7 +167,11 @@ impl Arena {
             // A shrunk block of the system that belongs into the arena moves there below.
             if stays && in_place && old.align() == new.align() && (target == Place::System || new.size() > old.size()) {
                 // SAFETY: not the arena's, so a block of the system on its account.
-                return unsafe { self.account(shared).resize(ptr, new.size()) };
+                let block = unsafe { self.account(shared).resize(ptr, new.size()) };
+                // Where the system has no more, the arena may have room by now.
+                if !block.is_null() || target == Place::System {
+                    return block;
+                }
             }
         } else if in_place {
             match (self.config.place(old, capacity), target) {
@@ -178,7 +183,7 @@ impl Arena {
                     return self.reseal(ptr, old, new.size());
                 }
                 (Place::Span(_), Place::Span(_)) => {
-                    let size = aligned_size(self.roomy(new, ask, capacity));
+                    let size = span_size(self.roomy(new, ask, capacity));
                     let note = self.set_aside(ptr);
                     if large::resize(shared, ptr as usize, size) {
                         return self.seal(ptr, new.size());
@@ -194,21 +199,21 @@ impl Arena {
         }
         // SAFETY: the caller's promise.
         let block = unsafe { self.replace(ptr, old, new, ask) };
-        if block.is_null() && in_place && new.size() < old.size() {
+        if block.is_null() && in_place {
             // SAFETY: the caller's promise.
-            return unsafe { self.shrink(ptr, old, new) };
+            return unsafe { self.resize_there(ptr, old, new) };
         }
         block
     }
 
-    /// The block with a smaller layout, aligned as it is, where no place for that can be had: a span or a block of the
-    /// system stays what it is. A chunk of another slab would not be found by its layout: null, and it is as it was.
+    /// The block with another layout, aligned as it is, where no place for that can be had: a block of the system is resized
+    /// by that, and a span shrinks. A chunk of another slab would not be found by its layout: null, and it is as it was.
     ///
     /// # Safety
     /// As [`Arena::resize`].
     #[cold]
     #[inline(never)]
-    unsafe fn shrink(&self, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
+    unsafe fn resize_there(&self, ptr: *mut u8, old: Layout, new: Layout) -> *mut u8 {
         let Some(shared) = self.known() else { return null_mut() };
         if !self.contains(ptr) {
             if old.align() != new.align() {
@@ -216,6 +221,9 @@ impl Arena {
             }
             // SAFETY: not the arena's, so a block of the system on its account.
             return unsafe { self.account(shared).resize(ptr, new.size()) };
+        }
+        if new.size() >= old.size() {
+            return null_mut();
         }
         let note = self.set_aside(ptr);
         if large::resize(shared, ptr as usize, new.size().max(MAX_CHUNK + 1)) {

@@ -39,8 +39,10 @@ const fn lead(align: usize) -> usize {
     if align > HEADER { align } else { HEADER }
 }
 
+/// With the lead, and in whole words: short blocks are copied by these.
 fn whole(size: usize, align: usize) -> Option<Layout> {
     let align = if align > HEADER { align } else { HEADER };
+    let size = size.checked_next_multiple_of(size_of::<usize>())?;
     Layout::from_size_align(size.checked_add(lead(align))?, align).ok()
 }
 
@@ -197,4 +199,18 @@ unsafe fn open(block: *mut u8) -> (*mut u8, Layout, usize, u32) {
     };
     // SAFETY: the lead lies before the block.
     (unsafe { block.sub(lead(align)) }, layout, header.size, header.shift >> ACCOUNT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_hold_whole_words() {
+        for (size, align) in [(9, 8), (1, 1), (16, 16), (100, 4096)] {
+            let whole = whole(size, align).unwrap().size();
+            assert!(whole.is_multiple_of(8) && (size..size + 8).contains(&(whole - lead(align))), "{size}");
+        }
+        assert_eq!(whole(usize::MAX - 2, 8), None);
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use arenal::{Arena, Config, Exhausted, HugePages};
-use common::{Block, Chain, KIB, MIB, Rng, layout, panic_message};
+use common::{Block, Chain, KIB, MIB, Rng, layout, overflow, panic_message};
 
 const CAPACITY: usize = 64 * MIB;
 
@@ -144,19 +144,6 @@ fn no_system_at_all() {
     let chain = Chain::fill(&arena, 4096);
     assert!(arena.info().system == 0 && arena.allocate(layout(4096, 8)).is_err());
     chain.free(&arena);
-}
-
-/// Fills the arena with chunks of one slab; the first that lands outside ends it. Even seeds: all through the same calls, of
-/// which some take the next slab when hardened.
-fn overflow(arena: &Arena, size: usize) -> (Vec<Block>, Block) {
-    let mut inside = Vec::new();
-    loop {
-        let block = Block::new(arena, layout(size, 8), 2 * inside.len() as u64).expect("the system's memory");
-        if !block.inside(arena) {
-            return (inside, block);
-        }
-        inside.push(block);
-    }
 }
 
 #[test]

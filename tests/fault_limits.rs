@@ -209,7 +209,8 @@ fn a_block_keeps_its_contents_when_mappings_run_out() {
                     pins.push(pin(size as u64));
                 }
                 let wall = Wall::all_but(left);
-                assert!(block.resize(&arena, 30 * MIB), "there is room");
+                // With fewer, no more memory may be had.
+                assert!(block.resize(&arena, 30 * MIB) || left < 6, "with {left} mappings there is room");
                 drop(wall);
                 block.free(&arena);
                 pins.into_iter().for_each(|pin| pin.free(&arena));

@@ -234,3 +234,32 @@ fn an_alignment_of_4_gib() {
     }
     assert_eq!(arena.info().system, 0);
 }
+
+/// A large block begins at its alignment, and takes no more for that.
+#[test]
+fn large_alignments_waste_no_more_than_others() {
+    let arena = bounded(8 * MIB);
+    for align in [64 * KIB, MIB, 2 * MIB] {
+        for size in [140 * KIB, MIB + 1, 4 * MIB + MIB / 2] {
+            let block = Block::new(&arena, layout(size, align), 1).expect("the arena is empty");
+            assert_eq!(arena.slab_for(layout(size, align)), Some(block.usable(&arena)));
+            assert!((block.usable(&arena) - size) * 8 <= size, "{size} at {align}: {}", block.usable(&arena));
+            block.free(&arena);
+        }
+    }
+    common::verify(&arena);
+    // Its length is no multiple of the alignment.
+    let odd = bounded(5 * MIB);
+    Block::new(&odd, layout(4 * MIB + MIB / 2, 2 * MIB), 1).expect("it fits").free(&odd);
+}
+
+/// Nobody else has them, whatever their length.
+#[test]
+fn alignments_beyond_the_arenas_are_the_systems() {
+    let arena = Arena::new(Arena::MIN_CAPACITY);
+    for size in [64, Arena::MIN_CAPACITY + MIB] {
+        let block = Block::new(&arena, layout(size, 4 * MIB), 1).expect("memory");
+        assert!(!block.inside(&arena) && arena.info().system >= size);
+        block.free(&arena);
+    }
+}

@@ -3,7 +3,7 @@
 mod common;
 
 use arenal::{Arena, Config, Exhausted};
-use common::{Block, Chain, KIB, MIB, Rng, bounded, layout};
+use common::{Block, Chain, KIB, MIB, Rng, bounded, layout, overflow};
 
 const SIZES: [usize; 17] = [
     1,
@@ -256,4 +256,34 @@ fn shrinking_works_at_the_systems_limit() {
     }
     held.into_iter().chain([block]).for_each(|block| block.free(&arena));
     assert_eq!((arena.info().allocated, arena.info().system), (0, 0));
+}
+
+/// Room that the arena has by now serves a block that the system has, at the system's limit.
+#[test]
+fn growth_at_the_systems_limit_comes_back_to_the_arena() {
+    for (size, larger) in [(MIB, 2 * MIB), (1000, 1020), (600, 900)] {
+        let config = Config::new(16 * MIB).on_exhausted(Exhausted::System).system_limit(size);
+        let arena = Arena::with_config(config);
+        let (held, mut block) = overflow(&arena, size);
+        held.into_iter().for_each(|block| block.free(&arena));
+        assert!(block.resize(&arena, larger), "{size}: the arena is empty");
+        assert!(block.inside(&arena) && arena.info().system == 0);
+        block.free(&arena);
+        common::verify(&arena);
+    }
+}
+
+/// In a full arena a block of the system grows where it is: two of them would be past the limit.
+#[test]
+fn growth_within_the_systems_limit_needs_no_second_block() {
+    for (size, larger) in [(MIB, MIB + MIB / 2), (600, 900), (1000, 1020)] {
+        let config = Config::new(16 * MIB).on_exhausted(Exhausted::System).system_limit(larger);
+        let arena = Arena::with_config(config);
+        let (held, mut block) = overflow(&arena, size);
+        assert!(block.resize(&arena, larger), "{size}");
+        assert_eq!(arena.info().system, larger);
+        assert!(!block.resize(&arena, 2 * larger));
+        held.into_iter().chain([block]).for_each(|block| block.free(&arena));
+        common::verify(&arena);
+    }
 }

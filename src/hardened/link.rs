@@ -1,14 +1,15 @@
 //! Links of free chunks, encoded: who overwrites one without the key is found out when it is followed.
 //!
 //! ```text
-//! bit 45..64: check, over chunk, link and key | 0..45: link / 4, xor a word of chunk and key
+//! bit 46..64: check, over chunk, link and key | 0..46: link / 4, xor a word of chunk and key
 //! ```
 //!
-//! A word that was not written by [`encode`] for this very chunk passes the check once in half a million.
+//! A word that was not written by [`encode`] for this very chunk passes the check once in a quarter of a million.
 
 use super::{key, report};
 
-const FIELD: u32 = 45;
+/// With [`STEP`], as many bits as the largest of the supported address spaces: 48.
+const FIELD: u32 = 46;
 /// Chunks lie at multiples of 8, the marks that end a list at multiples of 4.
 const STEP: u32 = 2;
 const LOW: u64 = (1 << FIELD) - 1;
@@ -49,8 +50,13 @@ mod tests {
 
     #[test]
     fn only_its_own_words_decode() {
+        decodes_alone(0x7f12_3456_7000, 0x7f12_3456_7040);
+        // At the upper end of 48 bits, where some processors' kernels have the programs' memory.
+        decodes_alone(0xffff_3456_7000, 0xffff_3456_7040);
+    }
+
+    fn decodes_alone(chunk: usize, next: usize) {
         key::draw();
-        let (chunk, next) = (0x7f12_3456_7000_usize, 0x7f12_3456_7040_usize);
         let word = encode(chunk, next);
         assert_eq!(try_decode(chunk, word), Some(next));
         assert_ne!(word, next);

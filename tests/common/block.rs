@@ -151,3 +151,16 @@ pub fn assert_zero(bytes: &[u8]) {
         panic!("byte {at} of {} is {:#x}, not zero", bytes.len(), bytes[at]);
     }
 }
+
+/// Fills the arena with chunks of one slab; the first that lands outside ends it. Even seeds: all through the same calls, of
+/// which some take the next slab when hardened.
+pub fn overflow(arena: &Arena, size: usize) -> (Vec<Block>, Block) {
+    let mut inside = Vec::new();
+    loop {
+        let block = Block::new(arena, layout(size, 8), 2 * inside.len() as u64).expect("the system's memory");
+        if !block.inside(arena) {
+            return (inside, block);
+        }
+        inside.push(block);
+    }
+}
