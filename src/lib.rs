@@ -2,7 +2,7 @@
 //!
 //! ```
 //! #[global_allocator]
-//! static ARENA: arenal::Arena = arenal::Arena::new(4 << 30); // 4 GiB, and never a byte more
+//! static ARENA: arenal::Arena = arenal::Arena::new(4 << 30); // 4 GiB of pools, and never a byte more
 //!
 //! let mut too_much: Vec<u8> = Vec::new();
 //! assert!(too_much.try_reserve(5 << 30).is_err());
@@ -179,7 +179,11 @@
 //!
 //! # Platforms
 //!
-//! Linux. Tested on x86-64; the page size is read at run time. Other platforms need one file in `src/os`.
+//! 64-bit Linux. Tested on x86-64; the page size is read at run time. Another platform needs files of its own in `src/os`:
+//! memory calls, whether a thread sleeps, the exit hook, and a barrier across threads.
+
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!("arenal is for 64-bit Linux: another platform needs files of its own in `src/os`");
 
 #[cfg(not(loom))]
 mod arena;

@@ -1,4 +1,4 @@
-//! What arenal asks of the operating system. One file per platform; nothing above this folder names a system call.
+//! What arenal asks of the operating system. Nothing above this folder names a system call.
 //!
 //! The contract of every memory call: it reports failure as `false` or `None`, never aborts, and leaves `errno` as it
 //! was. Addresses and lengths are multiples of [`page_size`]. (But where a kernel unmaps memory in the course of a call that
