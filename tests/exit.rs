@@ -122,3 +122,30 @@ fn partly_used_pools_of_the_dead_are_used() {
     assert_eq!(arena.info().allocated, 0);
     common::verify(&arena);
 }
+
+/// The end of a scope is not the end of its threads: one may be leaving its heap, and sending others' chunks home.
+#[test]
+fn release_beside_threads_that_end() {
+    let arena = bounded(64 * MIB);
+    let sizes: Vec<usize> = arena.slabs().filter(|slab| (512..=4 * KIB).contains(slab)).collect();
+    for round in 0..common::scaled(3000) as u64 {
+        let blocks: Vec<Block> = sizes
+            .iter()
+            .flat_map(|&size| (0..40).map(move |_| size))
+            .map(|size| Block::new(&arena, layout(size, 8), round).expect("memory"))
+            .collect();
+        std::thread::scope(|scope| {
+            scope.spawn(|| blocks.into_iter().for_each(|block| block.free(&arena)));
+        });
+        // The thread's last instants, one after the other.
+        (0..round % 400 * 4).for_each(|_| std::hint::spin_loop());
+        // SAFETY: no chunk is in use.
+        unsafe { arena.release() };
+        let info = arena.info();
+        assert!(info.heap == 0 && info.allocated == 0, "round {round}: {info:?}");
+    }
+    let chain = Chain::fill(&arena, 64 * KIB);
+    chain.assert_share(&arena, "after the last release");
+    chain.free(&arena);
+    common::verify(&arena);
+}

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use arenal::Arena;
-use common::{Chain, KIB, MIB, layout};
+use common::{Block, Chain, KIB, MIB, layout};
 
 static ARENA: Arena = Arena::new(8 * MIB);
 static THREAD: AtomicU32 = AtomicU32::new(0);
@@ -170,6 +170,31 @@ fn a_child_that_runs_in_its_parents_place() {
             }
             stop.store(true, Ordering::Relaxed);
             parent.join().expect("no panic");
+        });
+        common::verify(&ARENA);
+    });
+}
+
+extern "C" fn does_nothing(_signal: c_int) {}
+
+/// Where nobody counts as asleep, `trim` still gives back what its caller has, be others at it at the same time.
+#[test]
+fn the_callers_own_is_trimmed_whoever_else_trims() {
+    common::in_child("the_callers_own_is_trimmed_whoever_else_trims", || {
+        // SAFETY: a handler of the type that is asked for.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = does_nothing as *const () as usize;
+            action.sa_flags = libc::SA_NODEFER;
+            assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, null_mut()), 0);
+        }
+        common::threads(6, |i| {
+            let slab = 1024 << i;
+            for _ in 0..common::scaled(2000) {
+                Block::new(&ARENA, layout(slab - 8, 8), 1).expect("memory").free(&ARENA);
+                ARENA.trim();
+                assert!(ARENA.utilization().all(|usage| usage.slab != slab), "{slab}: {ARENA}");
+            }
         });
         common::verify(&ARENA);
     });

@@ -19,6 +19,7 @@ pub(crate) fn bury_all(shared: &Shared) {
         };
         if buried {
             shared.park(slot);
+            slot.hear_unowned(shared);
         }
     }
 }
@@ -28,7 +29,8 @@ pub(crate) fn bury_all(shared: &Shared) {
 /// The primary arena's lists went with their thread's storage, and the chunks in them are lost; what was set aside goes
 /// back. Other arenas' lie in the slot, as the thread left them when it was in the midst of nothing.
 fn bury(shared: &Shared, slot: &Slot) -> bool {
-    if !slot.has_owner() || !slot.owner.is_gone() {
+    // In a process that a raw `clone` made in a namespace of its own, the caller's number may be another one by now.
+    if !slot.has_owner() || !slot.owner.is_gone() || thread::owns(shared, slot) {
         return false;
     }
     if !shared.primary() {

@@ -5,6 +5,7 @@
 //! where any slab and any thread can have them.
 
 use super::death;
+use super::local::Local;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::{steal, thread};
@@ -22,8 +23,15 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     let asked = shared.recoveries.get();
     let _one_at_a_time = shared.recovery.lock();
     let now = shared.recoveries.get();
-    // Another thread's look that began after this one was asked for serves as well.
+    // Another thread's look that began after this one was asked for serves as well, but for what the caller itself holds:
+    // while it waited here it may not have counted as asleep.
     if now.wrapping_sub(asked) >= 2 {
+        if let Some(local) = thread::find(shared)
+            && let Some(slot) = Slot::of(local)
+        {
+            let _held = slot.lock.lock();
+            give_own(shared, slot, local, wanted);
+        }
         return true;
     }
     shared.recoveries.set(now.wrapping_add(1));
@@ -35,10 +43,8 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         let _held = slot.lock.lock();
         match slot.local() {
             Some(local) if is_own(&slot) => {
-                for class in Class::all().filter(|&class| Some(class) != wanted) {
-                    slot.shelve(shared, local, class);
-                }
-                slot.hear(shared);
+                give_own(shared, slot, local, wanted);
+                continue;
             }
             Some(local) => {
                 hear_for(shared, slot);
@@ -59,6 +65,16 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         retire_empty(shared, slot);
     }
     free(shared) > before
+}
+
+/// What the caller itself holds, but for its list of the slab that is wanted, goes back. Its heap is locked.
+fn give_own(shared: &Shared, slot: &Slot, local: &Local, wanted: Option<Class>) {
+    for class in Class::all().filter(|&class| Some(class) != wanted) {
+        slot.shelve(shared, local, class);
+    }
+    slot.hear(shared);
+    slot.give_spares(shared);
+    retire_empty(shared, slot);
 }
 
 /// Has the calling thread look through its full pools of the slab once more: a return may have been missed.

@@ -85,6 +85,12 @@ pub(crate) fn with_arenas(visit: impl FnMut(&Shared)) {
     each(visit);
 }
 
+/// Does some work while no thread leaves its heaps, and arenas neither come nor go.
+pub(crate) fn quietly(work: impl FnOnce()) {
+    let _held = LOCK.lock();
+    work();
+}
+
 /// As [`with_arenas`], if the lock is free.
 #[cfg(any(debug_assertions, feature = "hardened"))]
 pub(crate) fn try_with_arenas(visit: impl FnMut(&Shared)) {

@@ -317,7 +317,7 @@ impl Shared {
     /// Frees every pool at once.
     ///
     /// # Safety
-    /// No chunk is used afterwards, and no other thread is inside the arena.
+    /// No chunk is used afterwards, no other thread is inside the arena, and none leaves its heap.
     pub(crate) unsafe fn clear(&self) {
         death::bury_all(self);
         let _held: Guard<'_> = self.recovery.lock();

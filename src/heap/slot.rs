@@ -21,7 +21,7 @@ use crate::lock::Lock;
 use crate::slab::pool::{Pool, Standing};
 use crate::span::map::{RECORD, Record};
 use crate::span::tag::OwnerTag;
-use crate::sync::{Cell32, CellUsize};
+use crate::sync::{Cell32, CellUsize, Ordering, fence};
 
 /// Units of the pools kept as spares.
 const SPARE_UNITS: usize = 4;
@@ -262,10 +262,16 @@ impl Slot {
         }
     }
 
-    /// Reads the inbox of a heap without an owner, for whoever has put something there, unless somebody else does: until
-    /// either nothing is there or the one who has the heap then will see it.
+    /// Reads the inbox of a heap without an owner, unless somebody else has the heap: by whoever has put something there,
+    /// or has just unlocked the heap. (Those who lock it for a glance do not, and what comes meanwhile waits.)
     pub(crate) fn hear_unowned(&self, shared: &Shared) {
-        while !self.inbox.is_empty() && !self.has_owner() {
+        loop {
+            // What the caller has put there, or has unlocked, is to be seen by the other before that is asked for: one of the
+            // two then sees what the other did.
+            fence(Ordering::SeqCst);
+            if self.inbox.is_empty() || self.has_owner() {
+                return;
+            }
             let Some(_held) = self.lock.try_lock() else { return };
             if self.has_owner() {
                 return;

@@ -115,7 +115,7 @@ pub(crate) extern "C" fn exit(_value: *mut core::ffi::c_void) {
     });
 }
 
-/// In the child of a fork: whether the heap is the calling thread's.
+/// Whether the heap is the calling thread's.
 pub(crate) fn owns(shared: &Shared, slot: &Slot) -> bool {
     find(shared).is_some_and(|local| local.slot() == ptr::from_ref(slot) as usize)
 }

@@ -85,8 +85,12 @@ struct Status {
 }
 
 impl Status {
+    /// `None`, too, where `/proc` is another namespace's, whose numbers are not ours.
     fn of(thread: u32, room: &mut [u8; STATUS]) -> Option<Status> {
         let text = read(thread, b"/status\0", room)?;
+        if innermost(field(text, b"\nNSpid:")?) != Some(thread.into()) {
+            return None;
+        }
         let switches = |name: &[u8]| number(field(text, name)?, 10);
         Some(Status {
             blocked: number(field(text, b"\nSigBlk:\t")?, 16)?,
@@ -136,6 +140,12 @@ impl Call {
 fn field<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let at = text.windows(name.len()).position(|window| window == name)?;
     text.get(at + name.len()..)
+}
+
+/// The last number of a line of them: of a thread in several namespaces, what it is called in its own.
+fn innermost(line: &[u8]) -> Option<u64> {
+    let line = line.split(|&byte| byte == b'\n').next()?;
+    number(line.rsplit(|&byte| byte == b'\t').next()?, 10)
 }
 
 /// The number that a text begins with.
@@ -191,6 +201,8 @@ mod tests {
         assert_eq!(field(text, b"\nvoluntary_ctxt_switches:\t").and_then(|rest| number(rest, 10)), Some(12));
         assert!(field(text, b"\nSigCgt:\t").is_none());
         assert_eq!(number(b"running", 10), None);
+        assert_eq!(innermost(b"\t24438\t2\nNSpgid:\t24438\t1\n"), Some(2));
+        assert_eq!(innermost(b"\t77\nNSpgid:\t5\n"), Some(77));
         assert_eq!(number(b"-1 0x7f", 10), None);
     }
 

@@ -91,6 +91,9 @@ impl Map {
             unsafe { os::release(start, bytes) };
             return None;
         }
+        // Of little that is used here and there, where the kernel's mode is `always` a huge page would be taken for each.
+        // SAFETY: as above.
+        unsafe { os::advise_huge(start, plan.metadata, false) };
         let at = |offset: usize| start.wrapping_add(offset);
         let base = at((start as usize + metadata).next_multiple_of(MAX_ALIGN) - start as usize);
         Some(Map {
@@ -318,5 +321,24 @@ impl Map {
     /// Bytes of the units.
     pub(crate) fn capacity(&self) -> usize {
         self.units * UNIT
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_takes_no_huge_pages() {
+        if !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
+            return println!("skipped: the kernel has none");
+        }
+        let map = Map::reserve(4096, 4096, RECORD).expect("address space");
+        let smaps = std::fs::read_to_string("/proc/self/smaps").expect("/proc is mounted");
+        let begins = |line: &&str| line.starts_with(&format!("{:x}-", map.start as usize));
+        let flags = smaps.lines().skip_while(|line| !begins(line)).find(|line| line.starts_with("VmFlags:"));
+        assert!(flags.expect("the mapping").contains(" nh"), "{flags:?}");
+        // SAFETY: nobody else knows the reservation.
+        unsafe { os::release(map.start, map.bytes) };
     }
 }
