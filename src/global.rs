@@ -34,53 +34,79 @@ unsafe impl GlobalAlloc for Arena {
 
 #[cfg(feature = "allocator-api2")]
 mod api2 {
+    use core::num::NonZero;
     use core::ptr::NonNull;
 
     use allocator_api2::alloc::{AllocError, Allocator, Layout};
 
     use crate::arena::Arena;
     use crate::entry::Ask;
-    use crate::place::not_empty;
 
     fn whole(block: *mut u8, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
         NonNull::new(block).map(|block| NonNull::slice_from_raw_parts(block, layout.size())).ok_or(AllocError)
     }
 
-    // SAFETY: as for `GlobalAlloc`; copies of the reference name the same arena.
+    /// A block of no bytes: it takes no memory, and is nobody's. That crate's `Box` frees one that it never asked for.
+    fn nothing(layout: Layout) -> NonNull<[u8]> {
+        // An alignment is at least 1.
+        let address = NonZero::new(layout.align()).unwrap_or(NonZero::<usize>::MIN);
+        NonNull::slice_from_raw_parts(NonNull::without_provenance(address), 0)
+    }
+
+    // SAFETY: as for `GlobalAlloc`; copies of the reference name the same arena. Blocks of no bytes have no memory.
     unsafe impl Allocator for &Arena {
         #[inline]
         fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            whole(self.allocate_fast(not_empty(layout), Ask::Own), layout)
+            if layout.size() == 0 {
+                return Ok(nothing(layout));
+            }
+            whole(self.allocate_fast(layout, Ask::Own), layout)
         }
 
         #[inline]
         fn allocate_zeroed(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {
-            whole(self.allocate_zeroed_fast(not_empty(layout), Ask::OwnZeroed), layout)
+            if layout.size() == 0 {
+                return Ok(nothing(layout));
+            }
+            whole(self.allocate_zeroed_fast(layout, Ask::OwnZeroed), layout)
         }
 
         #[inline]
         unsafe fn deallocate(&self, ptr: NonNull<u8>, layout: Layout) {
-            // SAFETY: the caller's promise.
-            unsafe { self.deallocate_fast(ptr.as_ptr(), not_empty(layout)) }
+            if layout.size() > 0 {
+                // SAFETY: the caller's promise.
+                unsafe { self.deallocate_fast(ptr.as_ptr(), layout) }
+            }
         }
 
         unsafe fn grow(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            if old.size() == 0 {
+                return Allocator::allocate(self, new);
+            }
             // SAFETY: the caller's promise.
-            whole(unsafe { self.resize(ptr.as_ptr(), not_empty(old), not_empty(new), Ask::Own) }, new)
+            whole(unsafe { self.resize(ptr.as_ptr(), old, new, Ask::Own) }, new)
         }
 
         unsafe fn grow_zeroed(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            if old.size() == 0 {
+                return Allocator::allocate_zeroed(self, new);
+            }
             // SAFETY: the caller's promise; the block then holds the new layout.
             unsafe {
-                let block = whole(self.resize(ptr.as_ptr(), not_empty(old), not_empty(new), Ask::Own), new)?;
+                let block = whole(self.resize(ptr.as_ptr(), old, new, Ask::Own), new)?;
                 block.cast::<u8>().add(old.size()).write_bytes(0, new.size() - old.size());
                 Ok(block)
             }
         }
 
         unsafe fn shrink(&self, ptr: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
+            if new.size() == 0 {
+                // SAFETY: the caller's promise.
+                unsafe { Allocator::deallocate(self, ptr, old) };
+                return Ok(nothing(new));
+            }
             // SAFETY: the caller's promise.
-            whole(unsafe { self.resize(ptr.as_ptr(), not_empty(old), not_empty(new), Ask::Own) }, new)
+            whole(unsafe { self.resize(ptr.as_ptr(), old, new, Ask::Own) }, new)
         }
     }
 }

@@ -96,3 +96,30 @@ fn the_trait_keeps_its_own_promises() {
     }
     assert_eq!(arena.info().allocated, 0);
 }
+
+/// Blocks of no bytes take no memory, and may be freed though nobody asked for them, as that crate's `Box` does.
+#[test]
+fn nothing_is_nobodys() {
+    let arena = bounded(8 * MIB);
+    let first = Box::new_in(1_u64, &arena);
+    let before = arena.info();
+    let allocator = &arena;
+    for align in [1, 64, 2 * MIB] {
+        let none = Allocator::allocate(&allocator, layout(0, align)).expect("always");
+        assert!(none.is_empty() && none.cast::<u8>().addr().get().is_multiple_of(align));
+        // SAFETY: blocks of this allocator, with their layouts.
+        unsafe {
+            let grown = allocator.grow_zeroed(none.cast(), layout(0, align), layout(4 * KIB, align)).expect("memory");
+            assert_zero(grown.as_ref());
+            let none = allocator.shrink(grown.cast(), layout(4 * KIB, align), layout(0, align)).expect("always");
+            let grown = allocator.grow(none.cast(), layout(0, align), layout(100, align)).expect("memory");
+            Allocator::deallocate(&allocator, grown.cast(), layout(100, align));
+        }
+    }
+    drop(Box::new_in((), &arena));
+    drop(Vec::<u64, &Arena>::new_in(&arena).into_boxed_slice());
+    drop(Box::new_in(|| (), &arena));
+    assert_eq!(arena.info().allocated, before.allocated);
+    drop(first);
+    common::verify(&arena);
+}

@@ -395,3 +395,36 @@ fn what_a_thief_put_aside_is_counted_and_found() {
     });
     assert_eq!(arena.info().allocated, 0);
 }
+
+/// What one sleeper has freed is all that another one's pools miss, whichever of them is looked at first.
+#[test]
+fn one_look_finds_what_a_sleeper_freed_of_another_ones() {
+    for allocator_is_first in [true, false] {
+        for trims in [true, false] {
+            let arena = Arc::new(bounded(4 * MIB));
+            let workers = [Worker::new(&arena), Worker::new(&arena)];
+            for worker in &workers {
+                worker.run(|arena| Block::new(arena, layout(8, 8), 1).expect("memory").free(arena));
+            }
+            let [allocator, freer] = if allocator_is_first { [0, 1] } else { [1, 0] };
+            let (sender, receiver) = channel();
+            workers[allocator].run(move |arena| {
+                let blocks = arena.slabs().filter(|&slab| slab <= 8 * KIB).map(|slab| {
+                    // Hardened, a chunk has a few bytes behind the block.
+                    Block::new(arena, layout(slab - 1, 1), 1).expect("memory")
+                });
+                sender.send(blocks.collect::<Vec<_>>()).expect("the test waits");
+            });
+            let blocks = receiver.recv().expect("blocks");
+            workers[freer].run(move |arena| blocks.into_iter().for_each(|block| block.free(arena)));
+            assert_eq!(arena.info().allocated, 0);
+            if trims {
+                arena.trim();
+                assert_eq!(arena.info().heap, 0, "{:?}", arena.utilization().collect::<Vec<_>>());
+            } else {
+                Block::new(&arena, layout(3 * MIB + MIB / 2, 8), 2).expect("all is free").free(&arena);
+            }
+            workers.into_iter().for_each(Worker::end);
+        }
+    }
+}

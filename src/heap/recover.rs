@@ -5,11 +5,11 @@
 //! where any slab and any thread can have them.
 
 use super::death;
-use super::local::Local;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::{steal, thread};
 use crate::class::Class;
+use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
 use crate::sync::Ordering;
 
@@ -26,11 +26,9 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     // Another thread's look that began after this one was asked for serves as well, but for what the caller itself holds:
     // while it waited here it may not have counted as asleep.
     if now.wrapping_sub(asked) >= 2 {
-        if let Some(local) = thread::find(shared)
-            && let Some(slot) = Slot::of(local)
-        {
+        if let Some(slot) = thread::find(shared).and_then(Slot::of) {
             let _held = slot.lock.lock();
-            give_own(shared, slot, local, wanted);
+            give(shared, slot, true, wanted);
         }
         return true;
     }
@@ -38,26 +36,19 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     death::bury_all(shared);
     shared.give_all_kept();
     let is_own = |slot: &&Slot| own == Some(core::ptr::from_ref(*slot) as usize);
+    let mut sent = false;
     // The caller's own first: what it has gathered goes home, and may be all that others' pools miss.
     for slot in shared.heaps().filter(is_own).chain(shared.heaps().filter(|slot| !is_own(slot))) {
         let _held = slot.lock.lock();
-        match slot.local() {
-            Some(local) if is_own(&slot) => {
-                give_own(shared, slot, local, wanted);
-                continue;
-            }
-            Some(local) => {
-                hear_for(shared, slot);
-                steal::unused(shared, slot, local);
-            }
-            None => slot.hear(shared),
-        }
-        slot.give_spares(shared);
-        retire_empty(shared, slot);
+        sent |= give(shared, slot, is_own(&slot), wanted);
     }
-    // Chunks sent home on the way may have emptied pools of heaps that were looked at before.
+    // Chunks sent home on the way may be all that pools of heaps missed that were looked at before.
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
+        if sent {
+            give(shared, slot, is_own(&slot), wanted);
+            continue;
+        }
         if !slot.inbox().is_empty() {
             hear_for(shared, slot);
         }
@@ -67,14 +58,28 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     free(shared) > before
 }
 
-/// What the caller itself holds, but for its list of the slab that is wanted, goes back. Its heap is locked.
-fn give_own(shared: &Shared, slot: &Slot, local: &Local, wanted: Option<Class>) {
-    for class in Class::all().filter(|&class| Some(class) != wanted) {
-        slot.shelve(shared, local, class);
+/// What a heap has no use for goes back: of the caller's own all but its list of the slab that is wanted. The heap is
+/// locked. Whether chunks went home to other heaps.
+fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool {
+    let mut sent = false;
+    match slot.local() {
+        Some(local) if own => {
+            for class in Class::all().filter(|&class| Some(class) != wanted) {
+                let foreign = slot.slab(class).current().is_none() && local.chunks(class).list.get() >= chunk::FLOOR;
+                sent |= foreign || !local.gathered(class).is_empty();
+                slot.shelve(shared, local, class);
+            }
+            slot.hear(shared);
+        }
+        Some(local) => {
+            hear_for(shared, slot);
+            sent = steal::unused(shared, slot, local);
+        }
+        None => slot.hear(shared),
     }
-    slot.hear(shared);
     slot.give_spares(shared);
     retire_empty(shared, slot);
+    sent
 }
 
 /// Has the calling thread look through its full pools of the slab once more: a return may have been missed.

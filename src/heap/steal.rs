@@ -34,6 +34,10 @@ use crate::slab::pool::Pool;
 /// Longest list of other heaps' chunks that is followed.
 const LONGEST: u32 = 1 << 20;
 
+/// No mark.
+const UNSEEN: u8 = chunk::FLOOR as u8;
+const _: () = assert!(chunk::FLOOR <= u8::MAX as usize);
+
 /// What a thief took of a slab's lists and may have to give back; 0: nothing. Under the heap's lock.
 #[repr(C)]
 pub(crate) struct Owed {
@@ -69,42 +73,48 @@ impl Owed {
 }
 
 /// Ends for a sleeping owner what other thieves left unfinished: what is missing from its lists goes home. The heap is
-/// locked.
-fn resolve(shared: &Shared, slot: &Slot, local: &Local) {
+/// locked. Whether anything was.
+fn resolve(shared: &Shared, slot: &Slot, local: &Local) -> bool {
     let noted = |class| {
         let owed = slot.owed(class);
         owed.list.pending().or(owed.outbox.pending()).is_some()
     };
     if !Class::all().any(noted) {
-        return;
+        return false;
     }
-    let mut ends = [[None; 2]; CLASSES];
+    // By class, of the list and of the outbox: marks, or else `UNSEEN`. Of few bytes, for a full arena is met on any stack.
+    let mut ends = [[UNSEEN; 2]; CLASSES];
     let asleep = os::asleep_throughout(slot.owner.thread(), || {
         for class in Class::all().filter(|&class| noted(class)) {
             let list = count_foreign(shared, local.chunks(class).list.get());
             let outbox = count_gathered(shared, local, class);
-            ends[class.index()] = [list, outbox].map(|listed| listed.map(|listed| listed.end));
+            ends[class.index()] = [list, outbox].map(|listed| listed.map_or(UNSEEN, |listed| listed.end as u8));
         }
     });
-    if asleep.is_none() {
-        return;
-    }
-    for class in Class::all().filter(|&class| noted(class)) {
+    let mut sent = false;
+    for class in Class::all().filter(|&class| asleep.is_some() && noted(class)) {
         let owed = slot.owed(class);
         for (note, end) in [&owed.list, &owed.outbox].into_iter().zip(ends[class.index()]) {
             // No operation of the owner's was under way, and none will find the mark where it is not by now.
-            if let Some(first) = end.filter(|_| note.pending().is_some()).and_then(|end| note.resolve(end)) {
+            let resolvable = end != UNSEEN && note.pending().is_some();
+            if let Some(first) = if resolvable { note.resolve(end.into()) } else { None } {
                 send_home(shared, first);
+                sent = true;
             }
         }
     }
+    sent
 }
 
 /// Sends home and gives back what a heap's idle owner has no use for. The heap is locked; its owner is another thread.
-pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
-    resolve(shared, slot, local);
+/// Whether chunks went home.
+pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) -> bool {
+    let mut sent = resolve(shared, slot, local);
     if local.has_magazines() {
-        Class::all().for_each(|class| send_home(shared, slot.magazine(class).take()));
+        for aside in Class::all().map(|class| slot.magazine(class).take()) {
+            sent |= aside >= chunk::FLOOR;
+            send_home(shared, aside);
+        }
     }
     let mut marked = false;
     for class in Class::all() {
@@ -113,7 +123,7 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
         let of_outbox = owed.outbox.pending().is_none() && holds_any(count_gathered(shared, local, class));
         // Running threads are left alone.
         if !marked && (of_list || of_outbox) && !os::seems_asleep(slot.owner.thread()) {
-            return;
+            return sent;
         }
         marked |= of_list && list.mark(list.get(), &owed.list);
         marked |= of_outbox && local.gathered(class).mark(Memory, &owed.outbox);
@@ -124,13 +134,16 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) {
             let (chunks, owed) = (local.chunks(class), slot.owed(class));
             if let Some(first) = local.gathered(class).confirm(&owed.outbox, asleep, |first| foreign(shared, first)) {
                 send_home(shared, first);
+                sent = true;
             }
             let whole = |first| worth_taking(shared, slot, class, first);
             if let Some(first) = chunks.list.confirm(&owed.list, asleep, whole) {
+                sent |= slot.slab(class).current().is_none();
                 dispose(shared, slot, chunks, class, first);
             }
         }
     }
+    sent
 }
 
 /// The list is ours: its pool, or without one its chunks, go where all can have them.
