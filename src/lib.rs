@@ -154,20 +154,21 @@
 //! overflows of blocks of the system allocator. A forged link passes once in a quarter of a million, a forged canary of 1 byte
 //! (the slab has no more room) once in 128. A second free after the chunk was handed out again frees it for its new owner.
 //!
-//! What it costs (medians of 7 runs in turns with and without it, on two busy cores of a virtual x86-64 machine;
-//! `bench/hardened` measures it anew):
+//! What it costs (`bench/hardened`, which measures it anew: medians of 7 runs in turns with and without it, `lto = "fat"`,
+//! 2026-11-30, on two busy cores of a virtual x86-64 machine at a slow time, when all rows take three times as long as in
+//! `docs/performance.md`):
 //!
 //! | row of `bench` | ns | ns hardened | times | peak memory |
 //! |---|---|---|---|---|
-//! | `pair-64` | 3.9 | 36 | 9.3 | +0 % |
-//! | `pair-mixed` | 5.5 | 48 | 8.7 | +0 % |
-//! | `batch-100k-64-lifo` | 5.7 | 64 | 11 | +11 % |
-//! | `batch-100k-mix-random` | 62 | 316 | 5.1 | +11 % |
-//! | `ring-1k` | 11 | 55 | 4.8 | +5 % |
-//! | `larson-2` | 42 | 198 | 4.7 | −26 % |
-//! | `remote-4` | 104 | 455 | 4.4 | +9 % |
-//! | `vec-double` | 2.0 | 2.4 | 1.2 | +1 % |
-//! | `json` | 581,000 | 803,000 | 1.4 | +3 % |
+//! | `pair-64` | 2.9 | 36 | 12 | −3 % |
+//! | `pair-mixed` | 5.2 | 40 | 7.7 | +1 % |
+//! | `batch-100k-64-lifo` | 14 | 52 | 3.7 | +10 % |
+//! | `batch-100k-mix-random` | 73 | 251 | 3.4 | +10 % |
+//! | `ring-1k` | 10 | 33 | 3.3 | +1 % |
+//! | `larson-2` | 21 | 125 | 5.9 | −17 % |
+//! | `remote-4` | 39 | 184 | 4.8 | +1 % |
+//! | `vec-double` | 1.3 | 1.7 | 1.2 | +0 % |
+//! | `json` | 589,000 | 832,000 | 1.4 | +5 % |
 //!
 //! The notes take an eighth of the arena's address space, and of memory a byte for each chunk of a pool, rounded to
 //! pages; [`Info::overhead`] leaves them out.
