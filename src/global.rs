@@ -46,7 +46,8 @@ mod api2 {
         NonNull::new(block).map(|block| NonNull::slice_from_raw_parts(block, layout.size())).ok_or(AllocError)
     }
 
-    /// A block of no bytes: it takes no memory, and is nobody's. That crate's `Box` frees one that it never asked for.
+    /// A block of no bytes: it takes no memory, and is nobody's. That crate's `Box` frees one that it never asked for. (One
+    /// of `Arena::allocate`'s own takes a chunk, and is to be freed by the arena's own calls.)
     fn nothing(layout: Layout) -> NonNull<[u8]> {
         // An alignment is at least 1.
         let address = NonZero::new(layout.align()).unwrap_or(NonZero::<usize>::MIN);

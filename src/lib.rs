@@ -115,8 +115,8 @@
 //! thread does it, which changes their tags first and then makes sure of the sleep. What is set aside in magazines
 //! goes back to its pools before. Who needs such a pool inherits it. Then what [`Config::on_exhausted`] says happens.
 //! Where the kernel does not tell (no file descriptor is left, no `/proc`), where the thread blocks a signal that has
-//! a handler, or a handler lets its own signal through (`SA_NODEFER`), a thread is taken to be busy, and keeps its
-//! current pools.
+//! a handler or sleeps in a call that blocks others (`ppoll`, `sigwait`), waits for a child of `vfork`, or a handler lets
+//! its own signal through (`SA_NODEFER`), a thread is taken to be busy, and keeps its current pools.
 //!
 //! # What costs what
 //!

@@ -44,8 +44,8 @@ fn roomy(layout: Layout, ask: Ask) -> Layout {
         Some(class) => class.size() == size,
         None => large_slab(size) == Some(size),
     };
-    // Larger alignments round the byte up to more than an eighth.
-    let cheap = align <= SMALL_ALIGN || align <= size / 8;
+    // Larger alignments round the byte up to more than an eighth, but for spans.
+    let cheap = align <= SMALL_ALIGN || align <= size / 8 || Class::of(aligned_size(layout)).is_none();
     if cfg!(feature = "hardened") && ask.global() && full && cheap {
         Layout::from_size_align(size + 1, align).unwrap_or(layout)
     } else {

@@ -49,7 +49,6 @@ pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize) -> Option<usi
     if size > LONGEST {
         return None;
     }
-    // Rounding up to the alignment first would lead to the same length: all of these are multiples of it.
     shared.take_kept(local, short_large_slab(size) / UNIT)
 }
 

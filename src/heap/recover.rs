@@ -19,41 +19,42 @@ use crate::sync::Ordering;
 pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     let free = |shared: &Shared| shared.with_space(|space| space.free_units());
     let before = free(shared);
-    let own = thread::find(shared).map(|local| local.slot());
+    let own = thread::find(shared).and_then(Slot::of);
+    let give_own = |slot: &Slot| {
+        let _held = slot.lock.lock();
+        give(shared, slot, true, wanted)
+    };
     let asked = shared.recoveries.get();
     let _one_at_a_time = shared.recovery.lock();
     let now = shared.recoveries.get();
-    // Another thread's look that began after this one was asked for serves as well, but for what the caller itself holds:
-    // while it waited here it may not have counted as asleep.
-    if now.wrapping_sub(asked) >= 2 {
-        if let Some(slot) = thread::find(shared).and_then(Slot::of) {
-            let _held = slot.lock.lock();
-            give(shared, slot, true, wanted);
-        }
+    // The caller's own first: what it has gathered goes home, and may be all that others' pools miss.
+    let sent_own = own.is_some_and(give_own);
+    // Another thread's look that began after this one was asked for serves as well, but for what that sent home. (While it
+    // waited here the caller may not have counted as asleep.)
+    if now.wrapping_sub(asked) >= 2 && !sent_own {
         return true;
     }
     shared.recoveries.set(now.wrapping_add(1));
     death::bury_all(shared);
     shared.give_all_kept();
-    let is_own = |slot: &&Slot| own == Some(core::ptr::from_ref(*slot) as usize);
+    let is_own = |slot: &Slot| own.is_some_and(|own| core::ptr::eq(own, slot));
     let mut sent = false;
-    // The caller's own first: what it has gathered goes home, and may be all that others' pools miss.
-    for slot in shared.heaps().filter(is_own).chain(shared.heaps().filter(|slot| !is_own(slot))) {
+    for slot in shared.heaps().filter(|slot| !is_own(slot)) {
         let _held = slot.lock.lock();
-        sent |= give(shared, slot, is_own(&slot), wanted);
+        sent |= give(shared, slot, false, wanted);
     }
     // Chunks sent home on the way may be all that pools of heaps missed that were looked at before.
     for slot in shared.heaps() {
         let _held = slot.lock.lock();
         if sent {
-            give(shared, slot, is_own(&slot), wanted);
-            continue;
+            give(shared, slot, is_own(slot), wanted);
+        } else {
+            if !slot.inbox().is_empty() {
+                hear_for(shared, slot);
+            }
+            // Not every return is announced.
+            retire_empty(shared, slot);
         }
-        if !slot.inbox().is_empty() {
-            hear_for(shared, slot);
-        }
-        // Not every return is announced.
-        retire_empty(shared, slot);
     }
     free(shared) > before
 }
@@ -65,8 +66,10 @@ fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool 
     match slot.local() {
         Some(local) if own => {
             for class in Class::all().filter(|&class| Some(class) != wanted) {
-                let foreign = slot.slab(class).current().is_none() && local.chunks(class).list.get() >= chunk::FLOOR;
-                sent |= foreign || !local.gathered(class).is_empty();
+                steal::settle(slot, local, class);
+                let of_any = slot.slab(class).current().is_none() && local.chunks(class).list.get() >= chunk::FLOOR;
+                let aside = local.has_magazines() && slot.magazine(class).aside() >= chunk::FLOOR;
+                sent |= of_any || aside || !local.gathered(class).is_empty();
                 slot.shelve(shared, local, class);
             }
             slot.hear(shared);

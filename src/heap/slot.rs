@@ -307,7 +307,6 @@ impl Slot {
             slab.set_eager(false);
             slab.forget_emptied();
         }
-        self.own.clear();
         if let Some(local) = self.local() {
             local.clear();
         }

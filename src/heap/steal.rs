@@ -91,13 +91,16 @@ fn resolve(shared: &Shared, slot: &Slot, local: &Local) -> bool {
             ends[class.index()] = [list, outbox].map(|listed| listed.map_or(UNSEEN, |listed| listed.end as u8));
         }
     });
+    if asleep.is_none() {
+        return false;
+    }
     let mut sent = false;
-    for class in Class::all().filter(|&class| asleep.is_some() && noted(class)) {
+    for class in Class::all().filter(|&class| noted(class)) {
         let owed = slot.owed(class);
         for (note, end) in [&owed.list, &owed.outbox].into_iter().zip(ends[class.index()]) {
             // No operation of the owner's was under way, and none will find the mark where it is not by now.
             let resolvable = end != UNSEEN && note.pending().is_some();
-            if let Some(first) = if resolvable { note.resolve(end.into()) } else { None } {
+            if let Some(first) = resolvable.then(|| note.resolve(end.into())).flatten() {
                 send_home(shared, first);
                 sent = true;
             }

@@ -95,9 +95,9 @@ impl Slab {
         }
     }
 
-    /// Counts the free chunks of the listed pools anew. The owner is gone, and may have been about to count one.
+    /// Counts anew what the pools have free beside the thread's list. The owner is gone, and may have been about to count.
     pub(crate) fn recount(&self, map: &Map) {
-        for unit in self.available.iter(map).chain(self.full.iter(map)) {
+        for unit in self.available.iter(map).chain(self.full.iter(map)).chain(self.current()) {
             Pool::at(map, unit).recount(map.address(unit) as usize);
         }
     }

@@ -3,7 +3,8 @@
 //! Inside a system call a thread is between no two instructions of an allocation, unless a signal interrupted one and the
 //! handler makes the call. While a handler runs, its signal is blocked. So a thread that blocks a signal for which there
 //! is a handler is taken to be in it, and where a handler lets its own signal through (`SA_NODEFER`) nobody counts as
-//! asleep. A handler that unblocks its own signal by `sigprocmask`, or is removed while it runs, and then sleeps, is not
+//! asleep. Nor does who sleeps in a call that blocks other signals than the thread does (`ppoll`, `sigsuspend`, `sigwait`),
+//! or for a child of `vfork`, which is at work on its memory. A handler that unblocks its own signal by `sigprocmask`, or is removed while it runs, and then sleeps, is not
 //! noticed.
 
 use super::KeepErrno;
@@ -88,7 +89,8 @@ impl Status {
     /// `None`, too, where `/proc` is another namespace's, whose numbers are not ours.
     fn of(thread: u32, room: &mut [u8; STATUS]) -> Option<Status> {
         let text = read(thread, b"/status\0", room)?;
-        if innermost(field(text, b"\nNSpid:")?) != Some(thread.into()) {
+        // Kernels without namespaces do not have the line.
+        if field(text, b"\nNSpid:").is_some_and(|line| innermost(line) != Some(thread.into())) {
             return None;
         }
         let switches = |name: &[u8]| number(field(text, name)?, 10);

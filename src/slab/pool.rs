@@ -19,9 +19,9 @@
 
 use super::block::In;
 use super::chunk::{self, Listed};
-use super::countdown::Countdown;
+use super::countdown::{Countdown, wake};
 use super::index::index_of;
-use super::remote::{Remote, Returned, wake};
+use super::remote::{Remote, Returned};
 use crate::class::{Class, UNIT_SHIFT};
 use crate::fatal::fatal;
 use crate::span::map::{Map, RECORD, Record};
@@ -373,11 +373,13 @@ impl Pool {
         Some(popped)
     }
 
-    /// Counts the chunks in `free` anew; the pool is listed, and its owner will never come back.
+    /// Counts the chunks in `free` anew; the owner will never come back.
     pub(crate) fn recount(&self, base: usize) {
         let Some(free) = self.survey(base, self.free.load(Ordering::Relaxed)) else { return };
-        let live = self.carved.get() - free.count;
-        self.look_at(live, self.trigger.get().min(live));
+        match self.standing() {
+            Standing::Current => self.countdown.set(CURRENT - free.count),
+            _ => self.look_at(self.carved.get() - free.count, 0),
+        }
     }
 
     /// Whether [`Pool::pop_one`] or becoming current would yield a chunk.
@@ -392,9 +394,7 @@ impl Pool {
         assert_eq!(self.carved.get(), self.live() + free, "carved = live + free, slab {size}");
         assert!(self.remote.count() <= self.live(), "more chunks returned than live, slab {size}");
         assert!(self.carved.get() <= self.capacity.get());
-        assert!(
-            self.offset_of(self.capacity.get()) <= self.units() << UNIT_SHIFT,
-            "chunks behind the pool's end, slab {size}"
-        );
+        let end = self.offset_of(self.capacity.get());
+        assert!(end <= self.units() << UNIT_SHIFT, "chunks behind the pool's end, slab {size}");
     }
 }

@@ -15,12 +15,6 @@ const FIELD: u64 = (1 << 24) - 1;
 const COUNT_SHIFT: u32 = 24;
 const ANNOUNCED: u64 = 1 << 63;
 
-/// Of so many chunks in all, how many must be back for a full pool to be worth a look: an eighth, 64 at most, but four, or a
-/// quarter of very few: a look costs more than a few chunks do.
-pub(super) fn wake(capacity: u32) -> u32 {
-    (capacity / 4).min(4).max(capacity / 8).clamp(1, 64)
-}
-
 /// See the module. All-zero bytes are an empty word.
 #[repr(transparent)]
 pub(crate) struct Remote(AtomicU64);

@@ -9,6 +9,7 @@ pub mod keeper;
 mod process;
 mod tally;
 pub mod trade;
+mod worker;
 
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arenal::{Arena, Config};
 
 #[allow(unused_imports)] // every test binary uses its own part
-pub use self::{block::*, bytes::*, chain::*, process::*, tally::*};
+pub use self::{block::*, bytes::*, chain::*, process::*, tally::*, worker::*};
 
 /// 1024 bytes.
 pub const KIB: usize = 1 << 10;
