@@ -27,6 +27,16 @@ unsafe extern "C" fn free(ptr: *mut c_void) {
     unsafe { block::free(ptr.cast()) }
 }
 
+/// Of programs older than glibc 2.26, which have it from libc still.
+///
+/// # Safety
+/// As [`free`].
+#[unsafe(no_mangle)]
+unsafe extern "C" fn cfree(ptr: *mut c_void) {
+    // SAFETY: the caller's promise.
+    unsafe { block::free(ptr.cast()) }
+}
+
 /// The sizes are of no use: a program that gets them wrong should not pay with its heap.
 ///
 /// # Safety

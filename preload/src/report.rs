@@ -33,7 +33,8 @@ extern "C" fn at_end() {
         Report::StandardError => line.write_to(libc::STDERR_FILENO),
         // SAFETY: the path ends with a NUL; the file is closed here.
         Report::File(path) => unsafe {
-            let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_CLOEXEC;
+            let flags =
+                libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
             let file = libc::open(path.as_ptr().cast(), flags, 0o644);
             if file >= 0 {
                 line.write_to(file);

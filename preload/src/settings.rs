@@ -42,6 +42,11 @@ impl Settings {
     /// Reads the environment.
     pub(crate) fn read() -> Settings {
         let mut settings = Settings { capacity: physical_memory(), ..Settings::DEFAULT };
+        // The user of a program with more rights than its own must not choose where that writes to.
+        // SAFETY: a query without preconditions.
+        if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+            return settings;
+        }
         environ::each(|entry| {
             if let Some(ours) = entry.strip_prefix(b"ARENAL_")
                 && let Some(equals) = ours.iter().position(|&byte| byte == b'=')

@@ -33,6 +33,7 @@ static void *(*volatile do_pvalloc)(size_t) = pvalloc;
 static int (*volatile do_posix_memalign)(void **, size_t, size_t) = posix_memalign;
 static void (*volatile do_free)(void *) = free;
 static size_t (*volatile do_usable)(void *) = malloc_usable_size;
+extern void cfree(void *) __attribute__((weak));
 extern void free_sized(void *, size_t) __attribute__((weak));
 extern void free_aligned_sized(void *, size_t, size_t) __attribute__((weak));
 
@@ -204,6 +205,8 @@ static void alignments(void) {
 }
 
 static void sized_frees(void) {
+    CHECK(cfree);
+    cfree(do_malloc(100));
     CHECK(free_sized && free_aligned_sized);
     free_sized(do_malloc(100), 100);
     free_aligned_sized(do_aligned_alloc(256, 512), 256, 512);
