@@ -151,8 +151,8 @@ impl Arena {
     /// Frees every pool at once: the arena is empty and usable again. Blocks of the system allocator are not touched.
     ///
     /// # Safety
-    /// No chunk of the arena is used afterwards, and no other thread is inside the arena. (One that ends may
-    /// still be leaving its heap: the end of a [`std::thread::scope`] is not the end of its threads.)
+    /// No chunk of the arena is used afterwards, and no other thread is inside the arena. (One that ends may still be
+    /// leaving its heap: the end of a [`std::thread::scope`] is not the end of its threads.)
     pub unsafe fn release(&self) {
         if let Some(shared) = self.known() {
             // SAFETY: the caller's promise; no thread is leaving its heap.

@@ -109,8 +109,8 @@
 //!
 //! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of
 //! which no chunk is in use, even the current pool of an idle thread: it swaps the list's head for a mark and asks the
-//! kernel whether the thread sleeps in a system call of its own, so that no push or pop can be under way. Then the
-//! request is tried again. Pools that other threads use in part, but for their current ones, are handed over to the
+//! kernel whether the thread sleeps in a system call of its own, so that no push or pop can be under way. Where that
+//! sent chunks home it looks once more: they may be all that a pool missed. Then the request is tried again. Pools that other threads use in part, but for their current ones, are handed over to the
 //! common heap next: a running thread does so when it next takes its heap's lock; for one that sleeps the asking
 //! thread does it, which changes their tags first and then makes sure of the sleep. What is set aside in magazines
 //! goes back to its pools before. Who needs such a pool inherits it. Then what [`Config::on_exhausted`] says happens.
@@ -155,8 +155,8 @@
 //! (the slab has no more room) once in 128. A second free after the chunk was handed out again frees it for its new owner.
 //!
 //! What it costs (`bench/hardened`, which measures it anew: medians of 7 runs in turns with and without it, `lto = "fat"`,
-//! 2026-11-30, on two busy cores of a virtual x86-64 machine at a slow time, when all rows take three times as long as in
-//! `docs/performance.md`):
+//! 2026-11-30, on two busy cores of a virtual x86-64 machine at a slow time, when rows take three to five times as long as
+//! in `docs/performance.md`):
 //!
 //! | row of `bench` | ns | ns hardened | times | peak memory |
 //! |---|---|---|---|---|

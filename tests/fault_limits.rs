@@ -168,13 +168,20 @@ impl Drop for Wall {
     }
 }
 
-#[test]
-fn mappings_swept() {
-    common::in_child("mappings_swept", || {
+/// A test in a process of its own, whose mappings may run out.
+fn behind_walls(name: &str, body: impl FnOnce()) {
+    common::in_child(name, || {
         if Wall::all_but(2).is_none() {
-            return println!("skipped: mappings_swept: vm.max_map_count is too high to be reached");
+            return println!("skipped: {name}: vm.max_map_count is too high to be reached");
         }
         common::watchdog(1200);
+        body();
+    });
+}
+
+#[test]
+fn mappings_swept() {
+    behind_walls("mappings_swept", || {
         let (mut steps, ledger) = (0, Ledger::shared());
         for left in (0..10).chain((10..60).step_by(if long() { 1 } else { 10 })) {
             in_fork(|| {
@@ -191,11 +198,7 @@ fn mappings_swept() {
 /// several, for it was moved before and grew in between.
 #[test]
 fn a_block_keeps_its_contents_when_mappings_run_out() {
-    common::in_child("a_block_keeps_its_contents_when_mappings_run_out", || {
-        if Wall::all_but(2).is_none() {
-            return println!("skipped: a_block_keeps_its_contents_when_mappings_run_out: vm.max_map_count is too high");
-        }
-        common::watchdog(1200);
+    behind_walls("a_block_keeps_its_contents_when_mappings_run_out", || {
         for left in 0..12 {
             in_fork(|| {
                 // Where it gets huge pages depends on the moment, and with that the number of mappings.

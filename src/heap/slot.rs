@@ -94,8 +94,9 @@ impl Slot {
     /// The owner's lists; `None` for a heap without an owner.
     pub(crate) fn local(&self) -> Option<&Local> {
         // SAFETY: the owner sets the address when it attaches and clears it, under this heap's lock, before its
-        // thread-local storage ends, or has `death` clear it; callers hold the lock or are the owner, or keep owners from
-        // ending: they hold the registry's lock, or are the child of a fork, where the storage of all stays.
+        // thread-local storage ends; callers hold the lock or are the owner, or keep owners from ending: they hold the
+        // registry's lock, or are the child of a fork, where the storage of all stays. (Where an owner ended without a word
+        // `death` clears it, for which callers look first.)
         unsafe { (self.local.get() as *const Local).as_ref() }
     }
 
