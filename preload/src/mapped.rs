@@ -23,7 +23,8 @@ struct Header {
     bytes: usize,
 }
 
-const ROWS: usize = 64;
+/// The kernel's customary limit of 65,530 mappings fills them with 16 blocks each.
+const ROWS: usize = 4096;
 
 struct Table {
     lock: UnsafeCell<libc::pthread_mutex_t>,
@@ -97,9 +98,24 @@ fn page() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-fn row(block: usize) -> usize {
-    (block >> 16 ^ block >> 22) % ROWS
+/// Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): neighbours at any distance lie in rows apart.
+const fn row(block: usize) -> usize {
+    (block >> 12).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (usize::BITS - ROWS.trailing_zeros())
 }
+
+const _: () = {
+    let mut pages = 1;
+    while pages <= 1 << 10 {
+        let mut blocks = [0_u8; ROWS];
+        let mut block = 0;
+        while block < ROWS / 8 {
+            blocks[row(0x7000_0000_0000 + block * (pages << 12))] += 1;
+            assert!(blocks[row(0x7000_0000_0000 + block * (pages << 12))] <= 4);
+            block += 1;
+        }
+        pages = pages * 2 + 1;
+    }
+};
 
 fn header(block: usize, page: usize) -> *mut Header {
     (block - page) as *mut Header
