@@ -6,7 +6,7 @@ use core::ptr::{NonNull, null_mut};
 use std::sync::atomic::AtomicPtr;
 
 use crate::class::{Class, UNIT, UNIT_SHIFT};
-use crate::config::Config;
+use crate::config::{Config, Settled};
 use crate::heap::shared::Shared;
 use crate::heap::{recover, registry, stats};
 use crate::info::{Info, SlabUsage};
@@ -48,7 +48,7 @@ pub struct Arena {
     units: AtomicUsize,
     /// Null until the first use.
     shared: AtomicPtr<Shared>,
-    pub(crate) config: Config,
+    pub(crate) config: Settled,
 }
 
 impl Arena {
@@ -83,7 +83,7 @@ impl Arena {
             base: AtomicUsize::new(0),
             units: AtomicUsize::new(0),
             shared: AtomicPtr::new(null_mut()),
-            config,
+            config: Settled::new(config),
         }
     }
 
@@ -115,7 +115,8 @@ impl Arena {
         unit < self.units.load(Ordering::Relaxed)
     }
 
-    /// The arena's figures. O(heaps × slabs + pools).
+    /// The arena's figures. O(heaps × slabs + pools), and the chunks in the lists of threads are counted; large blocks take
+    /// one walk over all spans for each of their slabs. Locks one heap after the other.
     pub fn info(&self) -> Info {
         let Some(shared) = self.known() else {
             return Info { capacity: self.capacity(), ..Info::default() };
@@ -133,15 +134,35 @@ impl Arena {
         }
     }
 
-    /// What each slab that holds memory holds, ascending by slab. O(heaps × slabs + pools).
+    /// What each slab that holds memory holds, ascending by slab. It costs what [`Arena::info`] does.
+    ///
+    /// ```
+    /// let arena = arenal::Arena::new(64 << 20);
+    /// let block = arena.allocate(core::alloc::Layout::new::<[u64; 9]>())?;
+    /// for usage in arena.utilization() {
+    ///     println!("{usage}"); // the slab, its pools and their bytes, and the share of them that is in use
+    ///     assert_eq!((usage.slab, usage.allocated), (72, 72));
+    /// }
+    /// # unsafe { arena.free(block) };
+    /// # Ok::<(), arenal::AllocError>(())
+    /// ```
     pub fn utilization(&self) -> impl Iterator<Item = SlabUsage> {
         self.known().into_iter().flat_map(|shared| stats::usages(shared).map(SlabUsage::from))
     }
 
     /// Gives the memory of empty pools back to the OS and keeps their addresses; returns the bytes given back.
     ///
-    /// Empty pools of idle and departed threads are found too. O(heaps × slabs + pools), and one system call for each
-    /// run of empty memory.
+    /// Empty pools of idle and departed threads are found too. O(heaps × slabs + pools), and the chunks in the lists of
+    /// threads are counted; one system call for each run of empty memory, and a few for each thread that may be idle.
+    ///
+    /// ```
+    /// let arena = arenal::Arena::new(64 << 20);
+    /// let block = arena.allocate(core::alloc::Layout::new::<[u64; 9]>())?;
+    /// unsafe { arena.free(block) };
+    /// assert!(arena.info().heap > 0); // pools are kept
+    /// assert!(arena.trim() > 0 && arena.info().heap == 0);
+    /// # Ok::<(), arenal::AllocError>(())
+    /// ```
     pub fn trim(&self) -> usize {
         let Some(shared) = self.known() else { return 0 };
         recover::run(shared, None);
@@ -229,7 +250,7 @@ impl Drop for Arena {
 
 impl fmt::Debug for Arena {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Arena").field("config", &self.config).field("info", &self.info()).finish()
+        f.debug_struct("Arena").field("config", &*self.config).field("info", &self.info()).finish()
     }
 }
 

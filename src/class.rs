@@ -208,10 +208,10 @@ impl Class {
         Class(BY_SIZE[size] as usize)
     }
 
-    /// The class of this number, which the caller knows to be below [`CLASSES`].
+    /// The class of this number, which is below [`CLASSES`].
     #[inline(always)]
     pub(crate) const fn from_index(index: usize) -> Class {
-        debug_assert!(index < CLASSES);
+        assert!(index < CLASSES);
         Class(index << STEP_SHIFT)
     }
 
@@ -219,9 +219,12 @@ impl Class {
     /// address the lists with no shift in between.
     pub(crate) const STEP: usize = 1 << STEP_SHIFT;
 
-    /// The class whose [`Class::offset`] this is, as the caller knows.
+    /// The class whose [`Class::offset`] this is.
+    ///
+    /// # Safety
+    /// It is one's.
     #[inline(always)]
-    pub(crate) const fn from_offset(offset: usize) -> Class {
+    pub(crate) const unsafe fn from_offset(offset: usize) -> Class {
         debug_assert!(offset.is_multiple_of(Class::STEP) && offset < CLASSES * Class::STEP);
         Class(offset)
     }
@@ -237,7 +240,8 @@ impl Class {
         let index = self.0 >> STEP_SHIFT;
         // Lets the optimiser drop the bounds checks of per-class tables.
         if index >= CLASSES {
-            // SAFETY: all constructors, `of`, `from_index` and `from_offset`, yield numbers below CLASSES only.
+            // SAFETY: `of` and `of_fine` read numbers below `CLASSES` from a table or compute them (asserted below),
+            // `from_index` checks its own, and callers of `from_offset` promise it.
             unsafe { core::hint::unreachable_unchecked() }
         }
         index

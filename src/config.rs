@@ -1,5 +1,9 @@
 //! What an arena may be told at its construction.
 
+use core::cell::UnsafeCell;
+use core::ops::Deref;
+use core::panic::RefUnwindSafe;
+
 use crate::span::huge::Huge;
 
 /// What happens to a request when the arena is full and nothing parked can be recovered.
@@ -98,5 +102,37 @@ impl Config {
     /// Whether to ask for huge pages. Default: [`HugePages::Auto`].
     pub const fn huge_pages(self, huge_pages: HugePages) -> Config {
         Config { huge_pages, ..self }
+    }
+}
+
+/// An arena's configuration, which [`Arena::configure`](crate::Arena::configure) may set anew before the arena's first use,
+/// beside calls that do not read it.
+pub(crate) struct Settled(UnsafeCell<Config>);
+
+// SAFETY: `settle` is alone with the configuration, by its caller's promise.
+unsafe impl Sync for Settled {}
+
+// A configuration is written whole.
+impl RefUnwindSafe for Settled {}
+
+impl Settled {
+    pub(crate) const fn new(config: Config) -> Settled {
+        Settled(UnsafeCell::new(config))
+    }
+
+    /// # Safety
+    /// Nobody reads the configuration meanwhile.
+    pub(crate) unsafe fn settle(&self, config: Config) {
+        // SAFETY: the caller's promise.
+        unsafe { *self.0.get() = config };
+    }
+}
+
+impl Deref for Settled {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        // SAFETY: written by `settle` alone, whose caller promises that nobody reads.
+        unsafe { &*self.0.get() }
     }
 }

@@ -12,6 +12,7 @@ use crate::arena::Arena;
 use crate::class::{Class, MAX_CHUNK};
 use crate::config::Exhausted;
 use crate::error::AllocError;
+use crate::fatal::fatal;
 use crate::hardened::CHECKED;
 use crate::heap::local::{Beside, Local};
 use crate::heap::pace::Look;
@@ -22,7 +23,7 @@ use crate::place::{Place, Request, not_empty};
 use crate::slab::chunk::FLOOR;
 use crate::span::tag;
 use crate::sync::Ordering;
-use crate::system::{self, Account};
+use crate::system::Account;
 
 /// What the slow half is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,32 +79,7 @@ impl Arena {
         unsafe { self.deallocate_fast(ptr.as_ptr(), not_empty(layout)) }
     }
 
-    /// Frees a block by its address alone, the arena's or the system's.
-    ///
-    /// # Safety
-    /// The block comes from this arena and is not used afterwards.
-    pub unsafe fn free(&self, ptr: NonNull<u8>) {
-        self.unseal_unsized(ptr.as_ptr());
-        // SAFETY: the caller's promise.
-        unsafe { Arena::deallocate_slow(ptr.as_ptr(), None, self) }
-    }
-
-    /// Bytes of a block that the caller may use: for a chunk, its slab's size.
-    ///
-    /// # Safety
-    /// The block comes from this arena and is live.
-    pub unsafe fn usable_size(&self, ptr: NonNull<u8>) -> usize {
-        match self.known() {
-            Some(shared) if self.contains(ptr.as_ptr()) => {
-                self.give_whole(ptr.as_ptr());
-                returns::check_block(shared, ptr.as_ptr() as usize)
-            }
-            // SAFETY: not the arena's, so a block of the system on its account.
-            _ => unsafe { system::usable_size(ptr.as_ptr()) },
-        }
-    }
-
-    // Here and below the thread's storage comes before the layout's class, for a loop that is compiled with this finds it
+    // Here and below the thread's storage is found before the layout's class: a loop into which this is inlined finds it
     // once, and the class each time.
     #[inline(always)]
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
@@ -384,7 +360,7 @@ impl Arena {
     #[cold]
     #[inline(never)]
     fn foreign(&self, ptr: *mut u8) -> ! {
-        crate::fatal::fatal(format_args!("free of {ptr:p}: this arena never allocated anything"))
+        fatal(format_args!("free of {ptr:p}: this arena never allocated anything"))
     }
 }
 

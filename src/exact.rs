@@ -15,6 +15,14 @@ impl Arena {
     /// address. With [`Exhausted::System`](crate::Exhausted::System) a full arena gives a block of the system of as many
     /// bytes, as it does for layouts, unless layouts of that size are the system's.
     ///
+    /// ```
+    /// let arena = arenal::Arena::new(64 << 20);
+    /// let slab = arena.slabs().find(|&slab| slab >= 1000).expect("slabs up to the capacity");
+    /// let chunk = arena.allocate_slab(slab)?;
+    /// unsafe { arena.free(chunk) };
+    /// # Ok::<(), arenal::AllocError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Arena::allocate`].
     ///

@@ -188,6 +188,8 @@ compile_error!("arenal is for 64-bit Linux: another platform needs files of its 
 
 #[cfg(not(loom))]
 mod arena;
+#[cfg(not(loom))]
+mod by_address;
 mod change;
 mod class;
 #[cfg(not(loom))]

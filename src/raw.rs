@@ -123,10 +123,12 @@ impl Arena {
     /// has no free chunk, and nothing was done.
     ///
     /// # Safety
-    /// The address is a live chunk's, which is used afterwards under the returned one only.
+    /// The address is a live chunk's of `held` bytes, a multiple of 16 as of all that are asked for at that alignment; it is
+    /// used afterwards under the returned one only.
     #[doc(hidden)]
     #[inline(always)]
     pub unsafe fn move_short(&self, ptr: *mut u8, held: usize, size: usize) -> Option<NonNull<u8>> {
+        debug_assert!(held.is_multiple_of(ALIGN));
         if CHECKED || held > copy::SHORT || size.wrapping_sub(1) >= TABLE_LIMIT {
             return None;
         }
@@ -171,8 +173,8 @@ impl Arena {
     /// halves, [`Arena::push`], [`Arena::chunk_size`] and [`Arena::contains`], which find nothing in an unused arena.
     #[doc(hidden)]
     pub unsafe fn configure(this: *mut Arena, config: Config) {
-        let checked = Arena::with_config(config).config;
-        // SAFETY: the caller's promise; the calls that may run beside this one do not read the field.
-        unsafe { (&raw mut (*this).config).write(checked) };
+        let checked = *Arena::with_config(config).config;
+        // SAFETY: the caller's promise; the calls that may run beside this one do not read it.
+        unsafe { (*this).config.settle(checked) };
     }
 }

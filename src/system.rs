@@ -158,8 +158,12 @@ pub(crate) fn is_block(address: usize) -> bool {
     crate::os::is_readable(header, HEADER) && unsafe { (header as *const Header).read_unaligned() }.mark == MARK
 }
 
+/// Writes the header of a block for `size` bytes at `align`, which it returns.
+///
+/// # Safety
+/// `raw` is a block of [`whole`]'s layout for them, in the caller's hands alone.
 unsafe fn seal(raw: *mut u8, size: usize, align: usize, account: u32) -> *mut u8 {
-    // SAFETY: the caller made the block of `lead(align)` bytes and more, aligned for a header.
+    // SAFETY: the block holds `lead(align)` bytes and more, aligned for a header, by the caller's promise.
     unsafe {
         let block = raw.add(lead(align));
         let shift = align.trailing_zeros() | account << ACCOUNT;
@@ -190,8 +194,8 @@ unsafe fn relocate(raw: *mut u8, old: Layout, new: Layout, kept: usize) -> *mut 
 /// # Safety
 /// The bytes before the block are readable.
 unsafe fn open(block: *mut u8) -> (*mut u8, Layout, usize, u32) {
-    // SAFETY: the caller's block has a header before its first byte.
-    let header = unsafe { &mut *block.sub(HEADER).cast::<Header>() };
+    // SAFETY: readable by the caller's promise; a block that is none may lie anywhere, and any bytes are a valid header.
+    let header = unsafe { block.sub(HEADER).cast::<Header>().read_unaligned() };
     let align = 1 << (header.shift & ((1 << ACCOUNT) - 1)).min(63);
     let layout = if header.mark == MARK { whole(header.size, align) } else { None };
     let Some(layout) = layout else {

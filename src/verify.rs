@@ -66,7 +66,7 @@ fn verify_heap(shared: &Shared, slot: &Slot, config: &Config) -> usize {
             verify_tags(shared, slot, unit);
             count += 1;
         }
-        assert_eq!(count, slab.pools.get() as usize, "pools of slab {}", class.size());
+        assert_eq!(count, slab.pools() as usize, "pools of slab {}", class.size());
         pools += count;
     }
     pools

@@ -5,6 +5,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout};
 use std::error::Error;
 use std::fmt::{Debug, Display};
+use std::panic::RefUnwindSafe;
 use std::ptr::NonNull;
 
 use arenal::{AllocError, Arena, Config, Exhausted, HugePages, Info, SlabUsage};
@@ -22,7 +23,7 @@ static CONFIGURED: Arena = Arena::with_config(CONFIG);
 const _: () = assert!(Arena::MAX_CAPACITY == 1 << 40);
 const _: () = assert!(Arena::MIN_CAPACITY <= 4 << 20 && Arena::MIN_CAPACITY > 0);
 
-fn thread_safe<T: Send + Sync + 'static>() {}
+fn thread_safe<T: Send + Sync + RefUnwindSafe + 'static>() {}
 fn copy_debug<T: Copy + Debug + Send + Sync + 'static>() {}
 fn shown<T: Copy + Debug + Display + PartialEq>() {}
 fn equal<T: Copy + Debug + PartialEq>() {}

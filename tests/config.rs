@@ -35,32 +35,6 @@ fn system_above_divides_exactly() {
     }
 }
 
-/// A slab that is the arena's in part stays divided while memory is recovered for it.
-#[test]
-fn system_above_divides_a_full_arena() {
-    let arena = Arena::with_config(Config::new(Arena::MIN_CAPACITY).system_above(1000));
-    // As a global allocator, so that the thread's own lists are this arena's.
-    // SAFETY: the layout is not empty, here and below.
-    let take = |size| unsafe { arena.alloc(layout(size, 8)) };
-    // SAFETY: blocks of `take`, each given back once with its size.
-    let give = |block, size| unsafe { arena.dealloc(block, layout(size, 8)) };
-    // Pools of another slab, emptied and parked with this thread.
-    let parked: Vec<*mut u8> = (0..2000).map(|_| take(64)).collect();
-    parked.into_iter().for_each(|block| give(block, 64));
-    let mut held = Vec::new();
-    loop {
-        let block = take(1000);
-        if block.is_null() {
-            break;
-        }
-        held.push(block);
-        let outside = take(1001);
-        assert!(!outside.is_null() && !arena.contains(outside), "after {} chunks", held.len());
-        give(outside, 1001);
-    }
-    held.into_iter().for_each(|block| give(block, 1000));
-}
-
 #[test]
 fn everything_to_the_system() {
     let arena = Arena::with_config(Config::new(CAPACITY).system_above(0));

@@ -9,7 +9,7 @@ use std::fs;
 use std::sync::atomic::Ordering;
 
 use arenal::{Arena, Config, HugePages};
-use common::{Block, Chain, KIB, MIB, Rng, bounded, figure, in_fork, layout};
+use common::{Block, Chain, KIB, MIB, Rng, Wall, bounded, figure, in_fork, layout};
 use faults::Ledger;
 
 const CAPACITY: usize = 16 * MIB;
@@ -118,56 +118,6 @@ fn data_swept() {
     common::in_child("data_swept", || sweep(libc::RLIMIT_DATA, data(), "data"));
 }
 
-/// Takes every mapping the kernel allows but `left`; dropping it gives them back.
-struct Wall {
-    start: *mut libc::c_void,
-    bytes: usize,
-}
-
-impl Wall {
-    /// `None`: the limit is too high to be reached.
-    fn all_but(left: usize) -> Option<Wall> {
-        let most: usize = fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
-        if most > 300_000 {
-            return None;
-        }
-        // SAFETY: `sysconf` has no preconditions.
-        let os_page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
-        let bytes = (most + 2) * os_page;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: a new private mapping harms nobody.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
-        assert_ne!(start, libc::MAP_FAILED);
-        let wall = Wall { start, bytes };
-        let protect = |page: usize, rights| {
-            // SAFETY: within the mapping just made.
-            unsafe { libc::mprotect(wall.start.byte_add(page * os_page), os_page, rights) == 0 }
-        };
-        // Each block of the wall is a mapping of its own and parts two; one at its end parts none.
-        let mut built = 0;
-        while protect(2 * built, libc::PROT_READ) {
-            built += 1;
-        }
-        let end = (wall.bytes / os_page) - 1;
-        let odd = protect(end, libc::PROT_READ);
-        let spared = if odd { left / 2 } else { left.div_ceil(2) }.min(built);
-        for gap in built - spared..built {
-            assert!(protect(2 * gap, libc::PROT_NONE));
-        }
-        if left % 2 == 1 {
-            assert!(protect(end, if odd { libc::PROT_NONE } else { libc::PROT_READ }));
-        }
-        Some(wall)
-    }
-}
-
-impl Drop for Wall {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made above, used by nobody else.
-        assert_eq!(unsafe { libc::munmap(self.start, self.bytes) }, 0);
-    }
-}
-
 /// A test in a process of its own, whose mappings may run out.
 fn behind_walls(name: &str, body: impl FnOnce()) {
     common::in_child(name, || {
@@ -229,6 +179,20 @@ fn a_block_keeps_its_contents_when_mappings_run_out() {
                 common::verify(&arena);
             });
         }
+    });
+}
+
+/// What is left free below a large block, for pools, is no part of the request.
+#[test]
+fn a_large_block_does_without_room_below_it() {
+    in_fork(|| {
+        let arena = bounded(64 * MIB);
+        // The first 2 MiB are made writable with the first pool.
+        Block::new(&arena, layout(100, 8), 1).expect("memory").free(&arena);
+        limit(libc::RLIMIT_DATA, data() + (6 * MIB + 192 * KIB) as libc::rlim_t);
+        let block = Block::new(&arena, layout(8 * MIB, 8), 2).expect("as much as the limit grants");
+        block.free(&arena);
+        common::verify(&arena);
     });
 }
 

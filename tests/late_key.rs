@@ -3,7 +3,7 @@
 mod common;
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use arenal::Arena;
 use common::{Block, MIB, bounded, layout};
@@ -11,6 +11,8 @@ use common::{Block, MIB, bounded, layout};
 #[global_allocator]
 static ARENA: Arena = Arena::new(64 << 20);
 static KEY: AtomicU32 = AtomicU32::new(0);
+/// Destructors that came to their last round.
+static ENDED: AtomicUsize = AtomicUsize::new(0);
 /// An arena that the destructors use, too.
 static PRIVATE: AtomicPtr<Arena> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -27,6 +29,7 @@ extern "C" fn destructor(value: *mut c_void) {
             // SAFETY: the test's arena, which outlives the thread.
             Block::new(unsafe { &*private }, layout(72, 8), 1).expect("memory").free(unsafe { &*private });
         }
+        ENDED.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -38,6 +41,7 @@ extern "C" fn body(rounds: *mut c_void) -> *mut c_void {
 
 fn first_use_in_round(round: usize) {
     const STACK: usize = 1 << 20;
+    let ended = ENDED.load(Ordering::Relaxed);
     // SAFETY: a stack of our own, unmapped after the thread that runs on it has been joined.
     unsafe {
         let mut key = 0;
@@ -58,10 +62,11 @@ fn first_use_in_round(round: usize) {
         libc::munmap(stack, STACK);
         libc::pthread_key_delete(key);
     }
+    assert_eq!(ENDED.load(Ordering::Relaxed), ended + 1, "the destructor came to round {round}");
     // The heap of a thread that had no hook left, too, is told from those that a fork leaves behind.
     common::in_fork(|| drop(std::hint::black_box(vec![1_u8; 100])));
-    println!("{}", ARENA.info());
     ARENA.trim();
+    common::verify(&ARENA);
 }
 
 #[test]

@@ -150,9 +150,9 @@ impl Habit {
         left == 0 && !self.is_watched()
     }
 
-    /// Counts frees and a refill unless it is time for a sample, or one is being taken: whether it did.
+    /// Counts frees, and a refill of which they were, unless it is time for a sample, or one is being taken: whether it did.
     #[inline(always)]
-    pub(crate) fn is_content(&self, freed: u32) -> bool {
+    pub(crate) fn counts_refill(&self, freed: u32) -> bool {
         let more = self.patience.get() > freed;
         if more {
             self.refills.set(self.refills.get() + 1);
@@ -212,9 +212,8 @@ pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
 #[inline(never)]
 fn begin(shared: &Shared, local: &Local) {
     local.habit().look_at_lists(local.has_magazines());
-    if local.has_magazines() {
-        // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
-        magazine::give_up(shared, unsafe { &*(local.slot() as *const Slot) }, local);
+    if let Some(slot) = Slot::of(local).filter(|_| local.has_magazines()) {
+        magazine::give_up(shared, slot, local);
     }
     Class::all().for_each(|class| local.chunks(class).no_pool());
     local.watch(shared.map(), true);
@@ -240,8 +239,7 @@ pub(crate) fn watch_foreign(shared: &Shared, local: &Local, class: Class) {
 fn end(shared: &Shared, local: &Local) {
     local.habit().adopt();
     local.watch(shared.map(), false);
-    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
-    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let Some(slot) = Slot::of(local) else { return };
     // A thief may be about to take a current pool.
     let _held = slot.lock.lock();
     if local.habit().loads() && !shared.is_divided() {
@@ -298,7 +296,7 @@ mod tests {
 
     /// A sample with so many errors, after refills of so many chunks each; whether magazines follow.
     fn sampled(habit: &Habit, errors: u32, chunks: u32) -> bool {
-        while habit.is_content(chunks) {}
+        while habit.counts_refill(chunks) {}
         habit.look_at_lists(habit.loads());
         habit.sample.begin();
         habit.sample.end_with(errors);
@@ -371,7 +369,7 @@ mod tests {
         other.begin();
         for freed in (0..40).cycle() {
             let before = one.patience.get();
-            if !one.is_content(freed) {
+            if !one.counts_refill(freed) {
                 assert_eq!(one.patience.get(), before, "what is not counted is left to the other way");
                 assert!(other.runs_out(freed), "it is time");
                 break;
@@ -380,7 +378,7 @@ mod tests {
             assert_eq!(one.patience.get(), other.patience.get());
         }
         other.sample.begin();
-        assert!(!other.is_content(0), "while a sample is taken");
+        assert!(!other.counts_refill(0), "while a sample is taken");
     }
 
     #[test]

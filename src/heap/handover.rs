@@ -19,7 +19,7 @@ use super::slot::Slot;
 use super::{magazine, steal, thread};
 use crate::class::Class;
 use crate::os;
-use crate::slab::pool::{Pool, Standing};
+use crate::slab::pool::Pool;
 
 /// Pools handed over at a time.
 const POOLS: usize = 64;
@@ -34,7 +34,7 @@ pub(crate) fn ask<T>(shared: &Shared, class: Class, attempt: impl Fn() -> Option
     let mut turn = 0;
     let found = loop {
         let promising = look_around(shared, class, turn % PROOF_EACH == 0);
-        // Withdraws what was asked for, if nobody has answered.
+        // Locks this thread's heap, whose owner answers there: what nobody else has answered is asked for anew below.
         let found = attempt();
         if found.is_some() || !promising || turn == PATIENCE {
             break found;
@@ -95,7 +95,8 @@ fn from_sleeper(shared: &Shared, slot: &Slot, class: Class) -> bool {
     asleep
 }
 
-/// By a running owner with its heap locked: hands over what is wanted, but for the first `kept` pools.
+/// By a running owner with its heap locked: hands over pools of the slab that is wanted, but for one if that is the slab it
+/// `serves`, which it is about to allocate of.
 #[cold]
 #[inline(never)]
 pub(crate) fn answer(shared: &Shared, slot: &Slot, serves: Option<Class>) {
@@ -125,13 +126,9 @@ fn hand_over(shared: &Shared, slot: &Slot, common: &Slot, unit: usize) {
     let map = shared.map();
     let pool = Pool::at(map, unit);
     let (from, to) = (slot.slab(pool.class()), common.slab(pool.class()));
-    match pool.standing() {
-        Standing::Available => from.available.remove(map, unit),
-        Standing::Full => from.full.remove(map, unit),
-        Standing::Current => unreachable!("a current pool is in no list"),
-    }
-    from.pools.set(from.pools.get() - 1);
-    to.pools.set(to.pools.get() + 1);
+    from.unlist(map, unit);
+    from.drop_pool();
+    to.add_pool();
     pool.rest_available(pool.live());
     to.available.push(map, unit);
 }

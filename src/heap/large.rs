@@ -107,13 +107,10 @@ pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usiz
     let whole = bytes.next_multiple_of(UNIT.max(os::page_size()));
     let old_units = map.record(old).units.get() as usize;
     let moves = whole >= MOVE_FROM && (span.unit * UNIT < MOVE_BELOW || whole >= MOVE_ALWAYS);
-    let tried = moves && whole <= old_units * UNIT && span.stale_end == span.unit;
+    let moves = moves && whole <= old_units * UNIT && span.stale_end == span.unit;
     // SAFETY: both spans are whole, committed, disjoint and in our hands alone.
-    let moved = tried && unsafe { os::move_pages(block as *mut u8, target, whole) };
-    if tried && !moved {
-        // SAFETY: as above; the target read as zero before the attempt.
-        unsafe { copy_the_rest(block as *const u8, target, bytes) };
-    } else if !moved {
+    let moved = moves && unsafe { os::move_pages(block as *mut u8, target, whole) };
+    if !moves {
         // SAFETY: as above; `bytes` is no more than either holds.
         unsafe { target.copy_from_nonoverlapping(block as *const u8, bytes) };
     }
@@ -124,24 +121,4 @@ pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usiz
         space.give_large(map, old);
     });
     Some(target as usize)
-}
-
-/// Copies what a refused move of pages left behind: since Linux 6.17 it may have moved a part of them. A page of the
-/// target that is not zero has arrived; of any other, the source has the contents, be they zero.
-///
-/// # Safety
-/// Both hold `bytes`, disjoint; the target read as zero before the move.
-#[cold]
-unsafe fn copy_the_rest(from: *const u8, to: *mut u8, bytes: usize) {
-    let page = os::page_size();
-    for at in (0..bytes).step_by(page) {
-        let length = page.min(bytes - at);
-        // SAFETY: the caller's promise; the page lies inside both.
-        unsafe {
-            let arrived = core::slice::from_raw_parts(to.add(at), length).iter().any(|&byte| byte != 0);
-            if !arrived {
-                to.add(at).copy_from_nonoverlapping(from.add(at), length);
-            }
-        }
-    }
 }

@@ -274,8 +274,8 @@ impl Local {
     pub(crate) fn class_of(&self, unit: FromLast) -> Class {
         // SAFETY: as in `tag_of`, of the classes.
         let class = unsafe { &*self.classes.get().add(unit.0) };
-        // Before `Map::set_class` it is 0, a class's, too.
-        Class::from_offset(class.get() as usize)
+        // SAFETY: `Map::set_class` writes classes' offsets, and before it is 0, the first one's.
+        unsafe { Class::from_offset(class.get() as usize) }
     }
 
     /// Frees a chunk of this slab that is not of its current pool.

@@ -129,22 +129,17 @@ pub(crate) fn load(shared: &Shared, slot: &Slot, local: &Local, class: Class, un
     let (slab, chunks) = (slot.slab(class), local.chunks(class));
     let pool = Pool::at(map, unit);
     let base = map.address(unit) as usize;
-    let was_carved = pool.is_carved();
     let carves = class.bumps() && !pool.has_free() && pool.remote().count() == 0;
-    let one = if carves { pool.carve_one(base) } else { None };
-    let live = match one {
-        Some(_) => pool.live() + 1,
+    let (one, live) = shared.fill(pool, || match if carves { pool.carve_one(base) } else { None } {
+        Some(one) => (Some(one), pool.live() + 1),
         None => {
             chunks.list.set(pool.take_some(base, taken_at_once(class)));
-            pool.live()
+            (None, pool.live())
         }
-    };
+    });
     chunks.load(class.magazine());
     // Lent chunks are few from here on: what is freed of others' need not go home at once.
     local.hurry(class, false);
-    if pool.is_carved() && !was_carved {
-        shared.fill(pool.units());
-    }
     slab.put(map, unit, live, true);
     match one {
         Some((chunk, zero)) => Some(Served { chunk, zero }),

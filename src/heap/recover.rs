@@ -87,9 +87,7 @@ fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool 
 
 /// Has the calling thread look through its full pools of the slab once more: a return may have been missed.
 pub(crate) fn look_again(shared: &Shared, class: Class) {
-    if let Some(local) = thread::find(shared) {
-        // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
-        let slot = unsafe { &*(local.slot() as *const Slot) };
+    if let Some(slot) = thread::find(shared).and_then(Slot::of) {
         let _held = slot.lock.lock();
         slot.slab(class).set_eager(false);
     }

@@ -58,8 +58,8 @@ pub(crate) fn without_lock(shared: &Shared, local: &Local, class: Class) -> Opti
     let unit = slab.current()?;
     let pool = Pool::at(shared.map(), unit);
     // What most refills come to.
-    if pool.has_free() && local.habit().is_content(pool.freed_beside()) {
-        chunks.list.set(pool.take_free());
+    if pool.has_free() && local.habit().counts_refill(pool.freed_beside()) {
+        chunks.list.set(pool.make_current());
         return chunks.pop(chunk::FLOOR).map(Served::used);
     }
     from_current(shared, local, slab, chunks, unit)
@@ -116,16 +116,14 @@ fn from_parked(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Serve
 /// One of what the thread has gathered of other heaps' chunks, be they few or large.
 fn from_gathered(shared: &Shared, class: Class) -> Option<Served> {
     let local = thread::find(shared)?;
-    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
-    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let slot = Slot::of(local)?;
     let _held = slot.lock.lock();
     steal::settle(slot, local, class);
     local.pop_outbox(class).map(Served::used)
 }
 
 fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
-    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
-    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let slot = Slot::of(local)?;
     let _held = slot.lock.lock();
     let chunks = local.chunks(class);
     steal::settle(slot, local, class);
@@ -143,22 +141,10 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     }
     let slab = slot.slab(class);
     if local.may_borrow(class) {
-        // There is none if a thief was here, or if the next one freed is to go home at once.
-        let gathered = local.gathered_count(class);
-        let head = local.take_outbox(class);
-        if head >= chunk::FLOOR {
-            habit::count(shared, local, gathered);
+        let found = from_outbox(shared, slot, local, class);
+        if found.is_some() {
+            return found;
         }
-        if head >= chunk::FLOOR && slab.borrows() {
-            if let Some(unit) = slab.current() {
-                finish(shared, slab, chunks, unit);
-            }
-            slot.owed(class).move_outbox();
-            chunks.list.set(head);
-            return chunks.pop(chunk::FLOOR).map(Served::used);
-        }
-        send_home(shared, head);
-        local.hurry(class, slab.gives_back());
     }
     loop {
         if let Some(unit) = slab.current() {
@@ -191,23 +177,46 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     }
 }
 
+/// One of the chunks of other heaps that the thread has gathered, which become its list; or they are sent home, and it is
+/// `None`.
+fn from_outbox(shared: &Shared, slot: &Slot, local: &Local, class: Class) -> Option<Served> {
+    let (slab, chunks) = (slot.slab(class), local.chunks(class));
+    let gathered = local.gathered_count(class);
+    // Empty if a thief was here, or if the next one freed is to go home at once.
+    let head = local.take_outbox(class);
+    if head >= chunk::FLOOR {
+        habit::count(shared, local, gathered);
+        if slab.takes_chance() {
+            if let Some(unit) = slab.current() {
+                finish(shared, slab, chunks, unit);
+            }
+            slot.owed(class).move_outbox();
+            chunks.list.set(head);
+            return chunks.pop(chunk::FLOOR).map(Served::used);
+        }
+    }
+    send_home(shared, head);
+    local.hurry(class, slab.gives_back());
+    None
+}
+
 /// What the current pool can still give, its list being empty.
 #[inline(never)]
 fn from_current(shared: &Shared, local: &Local, slab: &Slab, chunks: &Chunks, unit: usize) -> Option<Served> {
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
     habit::count(shared, local, pool.freed_beside());
-    let mut head = pool.take_free();
+    let mut head = pool.make_current();
     if head < chunk::FLOOR {
         head = pool.take_returned(base);
     }
     if head < chunk::FLOOR && !pool.is_carved() {
-        let bytes = CARVE << (slab.pools.get() / CARVE_GROWS).min(2);
-        let one = if pool.class().bumps() { pool.carve_one(base) } else { None };
-        head = if one.is_some() { chunk::END } else { pool.carve(base, bytes, slab.pools.get() == 1) };
-        if pool.is_carved() {
-            shared.fill(pool.units());
-        }
+        let bytes = CARVE << (slab.pools() / CARVE_GROWS).min(2);
+        let one = shared.fill(pool, || {
+            let one = if pool.class().bumps() { pool.carve_one(base) } else { None };
+            head = if one.is_some() { chunk::END } else { pool.carve(base, bytes, slab.pools() == 1) };
+            one
+        });
         if let Some((chunk, zero)) = one {
             return Some(Served { chunk, zero });
         }
@@ -231,7 +240,7 @@ fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit:
     local.hurry(class, false);
     let pool = Pool::at(shared.map(), unit);
     habit::count(shared, local, pool.freed());
-    chunks.list.set(pool.take_free());
+    chunks.list.set(pool.make_current());
     slot.enter_pool(shared, local, class);
 }
 
@@ -296,16 +305,9 @@ fn pop_listed(shared: &Shared, slot: &Slot, class: Class) -> Option<Served> {
     let slab = slot.slab(class);
     let unit = slot.listed(shared, class).find(|&unit| Pool::at(map, unit).can_give())?;
     let pool = Pool::at(map, unit);
-    let was_carved = pool.is_carved();
-    let found = pool.pop_one(map.address(unit) as usize)?;
-    if pool.is_carved() && !was_carved {
-        shared.fill(pool.units());
-    }
+    let found = shared.fill(pool, || pool.pop_one(map.address(unit) as usize))?;
     if !pool.can_give() {
-        match pool.standing() {
-            Standing::Available => slab.available.remove(map, unit),
-            _ => slab.full.remove(map, unit),
-        }
+        slab.unlist(map, unit);
         pool.rest_full(pool.live(), slab.is_eager());
         slab.full.push(map, unit);
     } else if pool.standing() == Standing::Full {

@@ -21,8 +21,7 @@ use crate::span::tag;
 #[cold]
 #[inline(never)]
 pub(crate) fn ran_down(shared: &Shared, local: &Local, unit: usize) {
-    // SAFETY: an attached thread's `Local` names its slot, which lives as long as the arena.
-    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let Some(slot) = Slot::of(local) else { return };
     let _held = slot.lock.lock();
     // Another thread may have given the empty pool away before the lock was ours. Only this thread takes pools for
     // this heap, so that a pool which is still tagged as ours is the same one.
@@ -74,8 +73,7 @@ pub(crate) fn free_elsewhere(shared: &Shared, freed: usize, unit: usize, tag: u6
 #[cold]
 #[inline(never)]
 pub(crate) fn send_home(shared: &Shared, local: &Local, class: Class) {
-    // SAFETY: as in `ran_down`.
-    let slot = unsafe { &*(local.slot() as *const Slot) };
+    let Some(slot) = Slot::of(local) else { return };
     let _held = slot.lock.lock();
     steal::settle(slot, local, class);
     outbox::send_home(shared, local.take_outbox(class));

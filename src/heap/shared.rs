@@ -10,6 +10,7 @@ use super::slot::{SLOT, Slot};
 use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
 use crate::lock::{Guard, Lock};
 use crate::os;
+use crate::slab::pool::Pool;
 use crate::span::huge::Huge;
 use crate::span::map::Map;
 use crate::span::space::Space;
@@ -231,7 +232,7 @@ impl Shared {
     /// What is asked for, once.
     pub(crate) fn take_wanted(&self) -> Option<Class> {
         let wanted = self.wanted.swap(0, Ordering::Relaxed) as usize;
-        wanted.checked_sub(1).map(Class::from_index)
+        wanted.checked_sub(1).and_then(|index| Class::all().nth(index))
     }
 
     /// Calls `visit` with each departed heap and the common one, locked, until it yields something.
@@ -249,14 +250,21 @@ impl Shared {
         (self.filled.load(Ordering::Relaxed) as isize).max(0) as usize
     }
 
-    /// Enters units of a pool as being in full use.
-    pub(crate) fn fill(&self, units: usize) {
-        self.filled.fetch_add(units, Ordering::Relaxed);
+    /// Takes chunks from a pool by `work`; enters the pool's units as being in full use if that carves the last of it.
+    pub(crate) fn fill<T>(&self, pool: &Pool, work: impl FnOnce() -> T) -> T {
+        let was_carved = pool.is_carved();
+        let taken = work();
+        if pool.is_carved() && !was_carved {
+            self.filled.fetch_add(pool.units(), Ordering::Relaxed);
+        }
+        taken
     }
 
-    /// Undoes [`Shared::fill`].
-    pub(crate) fn unfill(&self, units: usize) {
-        self.filled.fetch_sub(units, Ordering::Relaxed);
+    /// Undoes [`Shared::fill`] for a pool that goes out of service.
+    pub(crate) fn unfill(&self, pool: &Pool) {
+        if pool.is_carved() {
+            self.filled.fetch_sub(pool.units(), Ordering::Relaxed);
+        }
     }
 
     /// Gives a pool's span back; no chunk of it is in anybody's hands.

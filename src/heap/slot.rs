@@ -113,11 +113,11 @@ impl Slot {
     /// pool and an OS page for it.
     pub(crate) fn shares(&self, class: Class) -> bool {
         let slab = self.slab(class);
-        self.number() > CROWD && class.shares() && slab.is_lent_to()
+        self.number() > CROWD && class.shares() && slab.may_be_lent()
     }
 
     pub(crate) fn has_pools(&self) -> bool {
-        self.slabs.iter().any(|slab| slab.pools.get() > 0)
+        self.slabs.iter().any(|slab| slab.pools() > 0)
     }
 
     /// Pools of a slab that are not current.
@@ -141,7 +141,7 @@ impl Slot {
     /// Takes a pool's worth of units from the spares or the arena and sets it up; the caller gives it a standing.
     pub(crate) fn new_pool(&self, shared: &Shared, class: Class) -> Option<usize> {
         let slab = self.slab(class);
-        let held = slab.pools.get();
+        let held = slab.pools();
         let arena_units = shared.map().units();
         let shape = class.shape(arena_units);
         let align = shape.pool_align() / UNIT;
@@ -164,7 +164,7 @@ impl Slot {
         };
         Pool::at(shared.map(), unit).init(class, shape, held, units, stale);
         shared.map().set_class(unit, units, class);
-        slab.pools.set(slab.pools.get() + 1);
+        slab.add_pool();
         Some(unit)
     }
 
@@ -187,8 +187,8 @@ impl Slot {
         let (mine, theirs) = (self.slab(class), heir.slab(class));
         let unit = mine.available.iter(map).find(|&unit| !Pool::at(map, unit).remote().announced())?;
         mine.available.remove(map, unit);
-        mine.pools.set(mine.pools.get() - 1);
-        theirs.pools.set(theirs.pools.get() + 1);
+        mine.drop_pool();
+        theirs.add_pool();
         heir.tag_pool(shared, unit, Pool::at(map, unit).units());
         Some(unit)
     }
@@ -197,15 +197,9 @@ impl Slot {
     pub(crate) fn retire(&self, shared: &Shared, unit: usize, keep_spare: bool) {
         let pool = Pool::at(shared.map(), unit);
         let slab = self.slab(pool.class());
-        match pool.standing() {
-            Standing::Available => slab.available.remove(shared.map(), unit),
-            Standing::Full => slab.full.remove(shared.map(), unit),
-            Standing::Current => unreachable!("a current pool is never retired"),
-        }
-        slab.pools.set(slab.pools.get() - 1);
-        if pool.is_carved() {
-            shared.unfill(pool.units());
-        }
+        slab.unlist(shared.map(), unit);
+        slab.drop_pool();
+        shared.unfill(pool);
         if keep_spare
             && pool.units() == SPARE_UNITS
             && let Some(spare) = self.spares.iter().find(|spare| spare.get() == 0)
@@ -300,14 +294,7 @@ impl Slot {
         self.owed.iter().for_each(Owed::clear);
         self.magazines.iter().for_each(Magazine::clear);
         self.kept.clear();
-        for slab in &self.slabs {
-            slab.available.clear();
-            slab.full.clear();
-            slab.set_current(None);
-            slab.pools.set(0);
-            slab.set_eager(false);
-            slab.forget_emptied();
-        }
+        self.slabs.iter().for_each(Slab::clear);
         if let Some(local) = self.local() {
             local.clear();
         }

@@ -156,12 +156,10 @@ fn dispose(shared: &Shared, slot: &Slot, chunks: &Chunks, class: Class, first: u
         // The owner cannot push: no chunk of the pool is in use. It cannot pop: the list is empty.
         Some(unit) => {
             let pool = Pool::at(shared.map(), unit);
-            if pool.is_carved() {
-                shared.unfill(pool.units());
-            }
+            shared.unfill(pool);
             chunks.no_pool();
             slab.set_current(None);
-            slab.pools.set(slab.pools.get() - 1);
+            slab.drop_pool();
             shared.give_pool(unit);
         }
         None => send_home(shared, first),
@@ -176,7 +174,8 @@ fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool
     };
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
-    !pool.remote().announced() && pool.is_unused(base, head)
+    // Asked in this order: who returns the last chunk announces the pool with it, and enters it in the inbox afterwards.
+    pool.is_unused(base, head) && !pool.remote().announced()
 }
 
 /// Whether a list of chunks of any pools is there to be taken.

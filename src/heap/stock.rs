@@ -3,7 +3,7 @@
 use super::shared::Shared;
 use crate::class::Class;
 use crate::slab::list::List;
-use crate::slab::pool::Pool;
+use crate::slab::pool::{Pool, Standing};
 use crate::span::map::Map;
 use crate::sync::Cell32;
 
@@ -15,7 +15,7 @@ pub(crate) struct Slab {
     pub(crate) full: List,
     /// Unit + 1 of the pool that the thread's list came from.
     current: Cell32,
-    pub(crate) pools: Cell32,
+    pools: Cell32,
     /// Times that the owner might have borrowed.
     chances: Cell32,
     /// Chunks that the owner has had from pools that threads share; from bit [`RETURNED`] on, how often it has sent home at
@@ -46,6 +46,38 @@ const CHURNS: u32 = 64;
 const RETURNED: u32 = 16;
 
 impl Slab {
+    /// Pools, listed and current.
+    pub(crate) fn pools(&self) -> u32 {
+        self.pools.get()
+    }
+
+    pub(crate) fn add_pool(&self) {
+        self.pools.set(self.pools.get() + 1);
+    }
+
+    pub(crate) fn drop_pool(&self) {
+        self.pools.set(self.pools.get() - 1);
+    }
+
+    /// Forgets all pools: the arena's contents are gone.
+    pub(crate) fn clear(&self) {
+        self.available.clear();
+        self.full.clear();
+        self.set_current(None);
+        self.pools.set(0);
+        self.set_eager(false);
+        self.forget_emptied();
+    }
+
+    /// Takes a listed pool from its list.
+    pub(crate) fn unlist(&self, map: &Map, unit: usize) {
+        match Pool::at(map, unit).standing() {
+            Standing::Available => self.available.remove(map, unit),
+            Standing::Full => self.full.remove(map, unit),
+            Standing::Current => unreachable!("a current pool is in no list"),
+        }
+    }
+
     /// Counts a pool that was emptied and is about to be taken out of service.
     pub(crate) fn count_emptied(&self) {
         self.emptied.set((self.emptied.get() + 1).min(CHURNS));
@@ -108,8 +140,8 @@ impl Slab {
     }
 
     /// Whether the owner may be lent another one: it has no pool of its own.
-    pub(crate) fn is_lent_to(&self) -> bool {
-        self.pools.get() == 0 && self.lent() < LENT
+    pub(crate) fn may_be_lent(&self) -> bool {
+        self.pools() == 0 && self.lent() < LENT
     }
 
     /// Makes a full pool available. `warm`: first of all.
@@ -172,9 +204,9 @@ impl Slab {
         self.current.set(unit.map_or(0, |unit| unit as u32 + 1));
     }
 
-    /// Whether the owner is to allocate from what it freed of other heaps' chunks. Not each time: borrowed for good, what
-    /// a thread without magazines was once handed would make each of its frees a remote one.
-    pub(crate) fn borrows(&self) -> bool {
+    /// Counts a chance of the owner's to allocate from what it freed of other heaps' chunks; whether it is to. Not each time:
+    /// borrowed for good, what a thread without magazines was once handed would make each of its frees a remote one.
+    pub(crate) fn takes_chance(&self) -> bool {
         self.chances.set(self.chances.get().wrapping_add(1));
         !self.chances.get().is_multiple_of(BORROWS)
     }

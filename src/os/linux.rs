@@ -1,6 +1,5 @@
 //! Linux, through `libc`.
 
-use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
@@ -88,61 +87,6 @@ pub(crate) unsafe fn release(start: *mut u8, bytes: usize) {
     let _errno = KeepErrno::new();
     // SAFETY: the caller gives up the range. A refusal (mapping limit) leaks address space, nothing else.
     unsafe { libc::munmap(start.cast(), bytes) };
-}
-
-/// Moves the pages of `from` to `to` without copying; `from` stays mapped and reads as zero afterwards.
-///
-/// `false`: both are mapped, and pages that were moved nevertheless read as zero at `from`.
-///
-/// # Safety
-/// Both ranges are committed, owned by the caller and disjoint; the contents of `to` are not needed.
-pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> bool {
-    let _errno = KeepErrno::new();
-    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP;
-    // SAFETY: the caller owns both ranges, so that replacing the mapping at `to` harms nobody.
-    let moved = unsafe { libc::mremap(from.cast(), bytes, bytes, flags, to.cast::<c_void>()) };
-    if moved != libc::MAP_FAILED {
-        return true;
-    }
-    // Before 6.17 a source of several mappings is refused after the target has been unmapped; since then it moves one by one,
-    // and the one that is refused leaves a hole behind those that have arrived.
-    // SAFETY: the caller owns the target.
-    unsafe { map_holes(to, bytes) };
-    false
-}
-
-/// Maps what is not mapped of the range, and leaves what is as it is.
-///
-/// # Safety
-/// The caller owns the range.
-unsafe fn map_holes(start: *mut u8, bytes: usize) {
-    // This call does nothing to anonymous memory but to notice a hole. Past the C library's wrapper, which is a cancellation
-    // point.
-    // SAFETY: it changes nothing.
-    if unsafe { libc::syscall(libc::SYS_msync, start, bytes, libc::MS_ASYNC) } == 0 {
-        return;
-    }
-    // SAFETY: libc gives every thread its own errno.
-    let errno = || unsafe { *libc::__errno_location() };
-    let hole = errno() == libc::ENOMEM;
-    let rights = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
-    // SAFETY: the caller owns the range, and what is mapped there is not replaced.
-    if unsafe { libc::mmap(start.cast(), bytes, rights, flags, -1, 0) } != libc::MAP_FAILED {
-        return;
-    }
-    let page = page_size();
-    if errno() == libc::EEXIST && bytes > page {
-        let half = (bytes / 2).next_multiple_of(page);
-        // SAFETY: parts of the range.
-        unsafe {
-            map_holes(start, half);
-            map_holes(start.add(half), bytes - half);
-        }
-    } else if errno() != libc::EEXIST && hole {
-        crate::fatal::fatal(format_args!("the kernel unmapped {bytes} bytes at {start:p} and does not map them again"));
-    }
-    // A kernel that refuses both calls has most likely refused the move before it did anything.
 }
 
 /// Asks for huge pages in the range, or against them. Advice: failure is ignored.

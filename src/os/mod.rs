@@ -10,6 +10,10 @@ pub(crate) use barrier::*;
 mod linux;
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use linux::*;
+#[cfg(not(loom))]
+mod remap;
+#[cfg(not(loom))]
+pub(crate) use remap::*;
 #[cfg(not(any(loom, shuttle)))]
 mod asleep;
 #[cfg(not(any(loom, shuttle)))]

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use shuttle::rand::Rng;
 
 pub(crate) use super::linux::{
-    KeepErrno, abort, advise_huge, commit, decommit, move_pages, page_size, process_id, processor_time, release,
-    reserve, resident, thread_mark, write_stderr,
+    KeepErrno, abort, advise_huge, commit, decommit, page_size, process_id, processor_time, release, reserve, resident,
+    thread_mark, write_stderr,
 };
 use crate::sync::AtomicU32;
 

@@ -1,7 +1,7 @@
 //! A pool: one span carved into equal chunks of one slab, owned by one heap.
 //!
 //! ```text
-//! | part of the rest | carved chunks: in callers' hands, in a list, or returned | not carved yet | rest |
+//! | colour | carved chunks: in callers' hands, in a list, or returned | not carved yet | too short for a chunk |
 //! ```
 //!
 //! Counting equations, for a pool that is not current (its list is not the thread's):
@@ -21,7 +21,7 @@ use super::block::In;
 use super::chunk::{self, Listed};
 use super::countdown::{Countdown, wake};
 use super::index::index_of;
-use super::remote::{Remote, Returned};
+use super::remote::Remote;
 use crate::class::{Class, UNIT_SHIFT};
 use crate::fatal::fatal;
 use crate::span::map::{Map, RECORD, Record};
@@ -47,7 +47,8 @@ pub(crate) enum Standing {
 pub(crate) struct Pool {
     /// Links of the heap's list, and the span's length. Under the heap's lock.
     record: Record,
-    /// Free chunks. Written by the owner, or under the heap's lock while the pool is not in the owner's reach.
+    /// Free chunks. Written by the owner, or under the heap's lock while the pool is not in the owner's reach. Relaxed
+    /// throughout: it has one writer at a time, whom the lock orders after the one before; other readers glance.
     free: AtomicUsize,
     /// See the equations. Written as `free`.
     countdown: Countdown,
@@ -62,7 +63,7 @@ pub(crate) struct Pool {
     /// Offset of its first chunk.
     first_at: Cell32,
     standing: Cell32,
-    /// Chunks at the end that may hold old data: everything from this byte on reads as zero until carved.
+    /// Offset from which on the memory reads as zero until it is carved; before it there may be old data.
     fresh_from: Cell32,
 
     _own_line: u32,
@@ -115,12 +116,14 @@ impl Pool {
     }
 
     pub(crate) fn class(&self) -> Class {
-        Class::from_offset(self.class.get() as usize)
+        // SAFETY: `init` set it to a class's offset.
+        unsafe { Class::from_offset(self.class.get() as usize) }
     }
 
     /// The class by whose stride its chunks lie.
     fn spaced(&self) -> Class {
-        Class::from_offset(self.spaced.get() as usize)
+        // SAFETY: as in `class`.
+        unsafe { Class::from_offset(self.spaced.get() as usize) }
     }
 
     /// Number of the chunk that an offset in the pool lies in, and how many bytes behind its start. `None`: it lies before
@@ -162,7 +165,6 @@ impl Pool {
     /// A local free of a pool that is not current. `true`: the slow path must look at the pool.
     #[inline(always)]
     pub(crate) fn push(&self, freed: usize) -> bool {
-        // Relaxed: one writer; see the fields.
         chunk::link(freed, self.free.load(Ordering::Relaxed));
         self.free.store(freed, Ordering::Relaxed);
         self.countdown.count_down()
@@ -260,13 +262,12 @@ impl Pool {
     /// Whether chunks lie in `free`.
     #[inline(always)]
     pub(crate) fn has_free(&self) -> bool {
-        // Relaxed: one writer; see the fields.
         self.free.load(Ordering::Relaxed) >= chunk::FLOOR
     }
 
-    /// Becomes or is current: its free chunks, all of them. By the owner: under the heap's lock, or while its list is at its
-    /// usual end.
-    pub(crate) fn take_free(&self) -> usize {
+    /// Makes it current, if it is not: its free chunks, all of them. By the owner: under the heap's lock, or while its list
+    /// is at its usual end.
+    pub(crate) fn make_current(&self) -> usize {
         let head = self.free.load(Ordering::Relaxed);
         self.free.store(chunk::END, Ordering::Relaxed);
         self.countdown.set(CURRENT);
@@ -279,19 +280,17 @@ impl Pool {
         if self.remote.count() == 0 {
             return chunk::END;
         }
-        match self.remote.take() {
-            Some(Returned { offset, .. }) => base + offset,
-            None => chunk::END,
-        }
+        self.remote.take().map_or(chunk::END, |returned| base + returned.offset)
     }
 
-    /// Whether `count` more returned chunks concern the owner: the pool is worth a look, or may be empty.
+    /// Whether it concerns the owner that `now` chunks are returned, no longer `before`: the pool is worth a look, or may be
+    /// empty.
     pub(crate) fn announces(&self, before: u32, now: u32) -> bool {
         let wake = self.wake.get();
         (before < wake && now >= wake) || now >= self.last.get()
     }
 
-    /// Carves chunks worth at least `bytes` (but one at least) and links them; `END` if none are left.
+    /// Carves as many chunks as fit in `bytes`, one at least, and links them; `END` if none are left.
     ///
     /// All pools but coloured ones begin at the same place of a page, and the first one of each slab. Slabs of which
     /// little is used would have their chunks compete for the same few sets of the caches: where `spread`, a pool's first
@@ -384,7 +383,7 @@ impl Pool {
 
     /// Whether [`Pool::pop_one`] or becoming current would yield a chunk.
     pub(crate) fn can_give(&self) -> bool {
-        self.has_free() || self.carved.get() < self.capacity.get() || self.remote.count() > 0
+        self.has_free() || !self.is_carved() || self.remote.count() > 0
     }
 
     /// Panics where a counting equation does not hold; the pool is not current and nobody is in the arena.

@@ -166,7 +166,7 @@ impl Map {
         self.heaps.wrapping_add(index as usize * self.slot)
     }
 
-    /// Metadata that serves the whole arena: head, and what `units` units and `slots` heaps have of it.
+    /// Bytes of metadata: the head, and what `units` units and `slots` heaps have of it.
     pub(crate) fn metadata_bytes(&self, units: usize, slots: u32) -> usize {
         let head = self.heaps as usize - self.start as usize;
         head + slots as usize * self.slot + units * (RECORD + size_of::<u64>() + size_of::<u32>()) + units / 8
@@ -210,7 +210,8 @@ impl Map {
 
     /// Class of the pool that the unit belongs to, for a caller who knows that there is one.
     pub(crate) fn class(&self, unit: usize) -> Class {
-        Class::from_offset(self.class_word(unit).get() as usize)
+        // SAFETY: `set_class` writes classes' offsets, and before it is 0, the first one's.
+        unsafe { Class::from_offset(self.class_word(unit).get() as usize) }
     }
 
     /// Says of which class the pool of these units is. Whoever frees a chunk of it got that afterwards.

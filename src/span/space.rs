@@ -280,13 +280,10 @@ impl Space {
     fn advance(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<usize> {
         let crowded = units > MAX_POOL_UNITS && self.bins.find(map, ROOM / 2, 1).is_none();
         let room = if crowded { ROOM } else { 0 };
-        let unit = match (self.frontier + room).next_multiple_of(align) {
-            unit if unit + units <= self.limit => unit,
-            _ => self.frontier.next_multiple_of(align),
-        };
-        if unit + units > self.limit || !self.commit(map, unit + units, filled) {
-            return None;
-        }
+        // Without the room, where the limit or the kernel refuses it.
+        let places = [self.frontier + room, self.frontier].map(|from| from.next_multiple_of(align));
+        let fits = |&unit: &usize| unit + units <= self.limit && self.commit(map, unit + units, filled);
+        let unit = places.into_iter().find(fits)?;
         if unit > self.frontier {
             // Below it lies a taken span or nothing: free spans never touch the frontier.
             self.bins.insert(map, self.frontier, unit - self.frontier);

@@ -9,6 +9,7 @@ pub mod keeper;
 mod process;
 mod tally;
 pub mod trade;
+mod wall;
 mod worker;
 
 use std::alloc::Layout;
@@ -18,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arenal::{Arena, Config};
 
 #[allow(unused_imports)] // every test binary uses its own part
-pub use self::{block::*, bytes::*, chain::*, process::*, tally::*, worker::*};
+pub use self::{block::*, bytes::*, chain::*, process::*, tally::*, wall::*, worker::*};
 
 /// 1024 bytes.
 pub const KIB: usize = 1 << 10;

@@ -173,6 +173,11 @@ fn compare(folder: &Path, (name, version, arguments): (&str, &str, &str)) -> Res
 fn main() -> ExitCode {
     let wanted: Vec<String> = env::args().skip(1).collect();
     let count = if wanted.iter().any(|word| word == "--quick") { QUICK } else { CRATES.len() };
+    let known = |word: &str| word == "--quick" || CRATES.iter().any(|(name, ..)| *name == word);
+    if let Some(unknown) = wanted.iter().find(|word| !known(word)) {
+        println!("no crate is called {unknown}");
+        return ExitCode::FAILURE;
+    }
     let named: Vec<_> = CRATES.into_iter().filter(|(name, ..)| wanted.iter().any(|word| word == name)).collect();
     let crates = if named.is_empty() { CRATES[..count].to_vec() } else { named };
     let folder = match fetch(&crates) {

@@ -252,6 +252,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
+    if let Some(unknown) = names.iter().find(|name| !bugs.iter().any(|bug| bug.id == ***name)) {
+        println!("no seeded bug is called {unknown}");
+        return ExitCode::FAILURE;
+    }
     bugs.retain(|bug| (bug.quick || !quick) && (names.is_empty() || names.contains(&&bug.id)));
     if let Err(fault) = all_green(&copy, &bugs) {
         println!("{fault}");
