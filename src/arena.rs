@@ -15,10 +15,10 @@ use crate::sync::{AtomicUsize, Ordering};
 
 /// A bounded arena: a memory allocator with a hard cap.
 ///
-/// Made in `const` context, it takes address space at its first use and memory pool by pool. As a
-/// `#[global_allocator]` it serves a whole program; made locally it is private, independent of all others, and gives
-/// all its pools back when dropped; blocks that the system allocator has for it must be freed before. It may be moved at
-/// any time: what it manages does not move with it.
+/// Made in `const` context, it takes address space at its first use and memory pool by pool. As a `#[global_allocator]`
+/// it serves a whole program; made locally it is private, independent of all others, and gives all its pools back when
+/// dropped; blocks that the system allocator has for it must be freed before. It may be moved at any time: what it
+/// manages does not move with it.
 ///
 /// ```
 /// use arenal::Arena;
@@ -115,8 +115,8 @@ impl Arena {
         unit < self.units.load(Ordering::Relaxed)
     }
 
-    /// The arena's figures. O(heaps × slabs + pools), and the chunks in the lists of threads are counted; large blocks take
-    /// one walk over all spans for each of their slabs. Locks one heap after the other.
+    /// The arena's figures. O(heaps × slabs + pools), and the chunks in the lists of threads are counted; large blocks
+    /// take one walk over all spans for each of their slabs. Locks one heap after the other.
     pub fn info(&self) -> Info {
         let Some(shared) = self.known() else {
             return Info { capacity: self.capacity(), ..Info::default() };

@@ -11,8 +11,8 @@ impl Arena {
     /// [`Arena::deallocate`] does, it looks at the pool's record.
     ///
     /// An address inside of the arena where no block begins ends the process with a line that says so, and so does one
-    /// outside with no block of the system on this arena's account. A chunk that is free already is noticed by debug builds
-    /// and with the feature `hardened`.
+    /// outside with no block of the system on this arena's account. A chunk that is free already is noticed by debug
+    /// builds and with the feature `hardened`.
     ///
     /// ```
     /// let arena = arenal::Arena::new(64 << 20);

@@ -11,14 +11,14 @@
 //! | 256 Ki …         | 1/16 of the doubling | rest  | 5.9 %                            |
 //!
 //! Steps are powers of two, so a size rounded up to its alignment always lands on a slab that is a multiple of that
-//! alignment. Finer steps waste less inside of chunks and more between them: a program whose sizes vary leaves a partly used
-//! pool behind in each slab.
+//! alignment. Finer steps waste less inside of chunks and more between them: a program whose sizes vary leaves a partly
+//! used pool behind in each slab.
 //!
-//! Chunks that begin at the same place of a page compete for the same few sets of the first-level cache. From 2 KiB on, the
-//! sizes that buffers most often have, powers of two and one and a half times these, are therefore coloured (after Bonwick's
-//! slab allocator, 1994) in arenas that are large enough ([`MIN_COLOURED`]): their chunks lie [`COLOUR`] bytes further apart
-//! than they are long, but not in short pools, which would lose too many to it. Layouts whose alignment that breaks have
-//! classes of their own of the same size there, the [`Class::uncoloured`] ones.
+//! Chunks that begin at the same place of a page compete for the same few sets of the first-level cache. From 2 KiB on,
+//! the sizes that buffers most often have, powers of two and one and a half times these, are therefore coloured (after
+//! Bonwick's slab allocator, 1994) in arenas that are large enough ([`MIN_COLOURED`]): their chunks lie [`COLOUR`]
+//! bytes further apart than they are long, but not in short pools, which would lose too many to it. Layouts whose
+//! alignment that breaks have classes of their own of the same size there, the [`Class::uncoloured`] ones.
 
 /// log2 of the unit, the granularity in which spans are cut.
 pub(crate) const UNIT_SHIFT: u32 = 14;
@@ -133,9 +133,9 @@ const OUTBOX: [u8; CLASSES] = {
     table
 };
 
-/// Chunks in a magazine by class: 32 KiB worth and 128 at most, or else 512 KiB worth, 32 at most and 8 at least. (Where
-/// blocks of 1 to 64 KiB are replaced at random, 16 of each take 1.14 of the time of 32. Where two or four threads pass
-/// each other 4,000 small ones at a time, 128 of each take 0.88 of the time of 64.)
+/// Chunks in a magazine by class: 32 KiB worth and 128 at most, or else 512 KiB worth, 32 at most and 8 at least.
+/// (Where blocks of 1 to 64 KiB are replaced at random, 16 of each take 1.14 of the time of 32. Where two or four
+/// threads pass each other 4,000 small ones at a time, 128 of each take 0.88 of the time of 64.)
 const MAGAZINE: [u8; CLASSES] = {
     let mut table = [8; CLASSES];
     let mut class = 0;
@@ -152,10 +152,10 @@ const MAGAZINE: [u8; CLASSES] = {
     table
 };
 
-/// [`Class::borrows_at`] by class. Where several chunks share a cache line, so many must be there that the lines are mostly
-/// the thread's own; of larger ones so many that they are worth displacing its current pool. From 512 bytes on it never
-/// allocates from them, nor has them in its magazines: what it would have to fetch from the other thread's cache is more
-/// than the way home costs.
+/// [`Class::borrows_at`] by class. Where several chunks share a cache line, so many must be there that the lines are
+/// mostly the thread's own; of larger ones so many that they are worth displacing its current pool. From 512 bytes on
+/// it never allocates from them, nor has them in its magazines: what it would have to fetch from the other thread's
+/// cache is more than the way home costs.
 const BORROWS_AT: [i16; CLASSES] = {
     let mut table = [-1; CLASSES];
     let mut class = 0;
@@ -327,7 +327,7 @@ pub(crate) const fn large_slab(size: usize) -> Option<usize> {
 
 /// As [`large_slab`], of what is far from overflowing.
 #[inline(always)]
-pub(crate) const fn short_large_slab(size: usize) -> usize {
+pub(crate) const fn large_slab_unchecked(size: usize) -> usize {
     let step = large_step(size);
     size.wrapping_add(step - 1) & !(step - 1)
 }
@@ -386,7 +386,7 @@ mod tests {
             assert!(slab >= size && slab >= last && slab.is_multiple_of(UNIT));
             assert!((slab - size) * 8 <= slab);
             assert_eq!(large_slab(slab), Some(slab));
-            assert_eq!(short_large_slab(size), slab);
+            assert_eq!(large_slab_unchecked(size), slab);
             last = slab;
         }
         assert_eq!(large_slab(usize::MAX), None);

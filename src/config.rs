@@ -12,8 +12,8 @@ pub enum Exhausted {
     /// The request fails: a null pointer from `GlobalAlloc`, `Err` from the arena's own calls.
     #[default]
     Fail,
-    /// The system allocator serves it, within [`Config::system_limit`]. Of many such requests in a row not each looks for
-    /// parked memory, but all that the system refuses do.
+    /// The system allocator serves it, within [`Config::system_limit`]. Of many such requests in a row not each looks
+    /// for parked memory, but all that the system refuses do.
     System,
 }
 
@@ -21,9 +21,9 @@ pub enum Exhausted {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HugePages {
     /// Once the arena has grown past 16 MiB, for what comes then, as long as most of it is in use, nearly all that was
-    /// handed out lately was written to, and the kernel has them at hand: they are taken one by one and timed, and a slow
-    /// one ends it for a while. Smaller programs, and those that use little of their blocks from the start, keep their small
-    /// footprint.
+    /// handed out lately was written to, and the kernel has them at hand: they are taken one by one and timed, and a
+    /// slow one ends it for a while. Smaller programs, and those that use little of their blocks from the start, keep
+    /// their small footprint.
     #[default]
     Auto,
     /// From the first byte.
@@ -60,14 +60,14 @@ pub struct Config {
     pub(crate) system_limit: usize,
     pub(crate) exhausted: Exhausted,
     pub(crate) huge_pages: HugePages,
-    /// Whether every layout that has a class is served by the arena, or by nobody. Follows from the others, for those who
-    /// ask often.
+    /// Whether every layout that has a class is served by the arena, or by nobody. Follows from the others, for those
+    /// who ask often.
     pub(crate) closed: bool,
 }
 
 impl Config {
-    /// An arena of at most `capacity` bytes of pools that serves everything itself, but alignments above 2 MiB, and fails
-    /// when it is full.
+    /// An arena of at most `capacity` bytes of pools that serves everything itself, but alignments above 2 MiB, and
+    /// fails when it is full.
     ///
     /// The range is checked by [`Arena::with_config`](crate::Arena::with_config).
     pub const fn new(capacity: usize) -> Config {
@@ -105,8 +105,8 @@ impl Config {
     }
 }
 
-/// An arena's configuration, which [`Arena::configure`](crate::Arena::configure) may set anew before the arena's first use,
-/// beside calls that do not read it.
+/// An arena's configuration, which [`Arena::configure`](crate::Arena::configure) may set anew before the arena's first
+/// use, beside calls that do not read it.
 pub(crate) struct Settled(UnsafeCell<Config>);
 
 // SAFETY: `settle` is alone with the configuration, by its caller's promise.

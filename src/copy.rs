@@ -9,7 +9,8 @@ pub(crate) const SHORT: usize = 128;
 /// `memmove` of C libraries).
 ///
 /// # Safety
-/// `bytes` is from 1 to [`SHORT`]; both places are aligned at 8 and hold as many when rounded up to 8, and are disjoint.
+/// `bytes` is from 1 to [`SHORT`]; both places are aligned at 8 and hold as many when rounded up to 8, and are
+/// disjoint.
 #[inline(always)]
 pub(crate) unsafe fn short(from: *const u8, to: *mut u8, bytes: usize) {
     debug_assert!((1..=SHORT).contains(&bytes));

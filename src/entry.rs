@@ -2,8 +2,8 @@
 //!
 //! The inlined halves know the thread's lists of the primary arena and nothing else; everything they cannot serve goes
 //! to one out-of-line function each. Those have the C ABI, out of which nothing unwinds: should an invariant break, the
-//! process aborts rather than leave `GlobalAlloc` by a panic. They take what their callers were given first, in the same
-//! order, and the arena last: without link-time optimisation each of these would be moved to another register.
+//! process aborts rather than leave `GlobalAlloc` by a panic. They take what their callers were given first, in the
+//! same order, and the arena last: without link-time optimisation each of these would be moved to another register.
 
 use core::alloc::Layout;
 use core::ptr::{NonNull, null_mut};
@@ -79,13 +79,13 @@ impl Arena {
         unsafe { self.deallocate_fast(ptr.as_ptr(), not_empty(layout)) }
     }
 
-    // Here and below the thread's storage is found before the layout's class: a loop into which this is inlined finds it
-    // once, and the class each time.
+    // Here and below the thread's storage is found before the layout's class: a loop into which this is inlined finds
+    // it once, and the class each time.
     #[inline(always)]
     pub(crate) fn allocate_fast(&self, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, self.class_for(layout, ask)?)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => Arena::allocate_without_lock(Request::of(layout), self, ask),
+            None => Arena::allocate_beside(Request::of(layout), self, ask),
         }
     }
 
@@ -94,7 +94,7 @@ impl Arena {
     pub(crate) fn allocate_of(&self, class: Class, layout: Layout, ask: Ask) -> *mut u8 {
         match thread::with_primary(|local| self.pop_list(local, class)) {
             Some(chunk) => self.seal(chunk as *mut u8, layout.size()),
-            None => Arena::allocate_without_lock(Request::of(layout), self, ask),
+            None => Arena::allocate_beside(Request::of(layout), self, ask),
         }
     }
 
@@ -201,7 +201,7 @@ impl Arena {
     /// thread has something at hand.
     #[cold]
     #[inline(never)]
-    extern "C" fn allocate_without_lock(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
+    extern "C" fn allocate_beside(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
         debug_assert!(!ask.zero());
         let layout = request.layout();
         if layout.size() > MAX_CHUNK {
@@ -220,7 +220,7 @@ impl Arena {
         Arena::allocate_locked(request, arena, ask)
     }
 
-    /// As [`Arena::allocate_without_lock`] for what is longer than any chunk: a span that the thread's heap keeps.
+    /// As [`Arena::allocate_beside`] for what is longer than any chunk: a span that the thread's heap keeps.
     /// Not cold: one call, and straight on.
     #[inline(never)]
     extern "C" fn allocate_long(request: Request, arena: &Arena, ask: Ask) -> *mut u8 {
@@ -311,7 +311,7 @@ impl Arena {
     #[inline(never)]
     #[expect(improper_ctypes_definitions, reason = "this ABI turns a panic into an abort; nobody calls it from C")]
     pub(crate) unsafe extern "C" fn deallocate_slow(ptr: *mut u8, class: Option<Class>, arena: &Arena) {
-        let Some(shared) = arena.known() else { arena.foreign(ptr) };
+        let Some(shared) = arena.known() else { arena.refuse_unused(ptr) };
         match shared.map().unit_of(ptr as usize) {
             Some(unit) => returns::free_elsewhere(shared, ptr as usize, unit, shared.map().tag(unit), class),
             // SAFETY: not the arena's, so a block of the system on its account.
@@ -359,7 +359,7 @@ impl Arena {
 
     #[cold]
     #[inline(never)]
-    fn foreign(&self, ptr: *mut u8) -> ! {
+    fn refuse_unused(&self, ptr: *mut u8) -> ! {
         fatal(format_args!("free of {ptr:p}: this arena never allocated anything"))
     }
 }

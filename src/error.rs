@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// Out of memory: the arena's cap or [`Config::system_limit`](crate::Config::system_limit) is reached, the request is longer
-/// than the arena, or the OS refuses.
+/// Out of memory: the arena's cap or [`Config::system_limit`](crate::Config::system_limit) is reached, the request is
+/// longer than the arena, or the OS refuses.
 ///
 /// What was allocated before stays valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -12,8 +12,8 @@ use crate::place::Place;
 
 impl Arena {
     /// One chunk of exactly the slab of `slab` bytes; freed with a layout of that size, aligned at 64 at most, or by
-    /// address. With [`Exhausted::System`](crate::Exhausted::System) a full arena gives a block of the system of as many
-    /// bytes, as it does for layouts, unless layouts of that size are the system's.
+    /// address. With [`Exhausted::System`](crate::Exhausted::System) a full arena gives a block of the system of as
+    /// many bytes, as it does for layouts, unless layouts of that size are the system's.
     ///
     /// ```
     /// let arena = arenal::Arena::new(64 << 20);

@@ -62,24 +62,24 @@
 //!    tags its units as its own;
 //! 4. the first OS page's worth of chunks is carved and linked, and becomes the thread's list: the pool is *current*;
 //! 5. the first chunk is popped. The next ones take a load, a compare, a load and a store;
-//! 6. when the list is used up, what was freed beside it, what other threads returned to the pool, or more carving refills
-//!    it, without a lock. Only then is another pool looked for: one with chunks to give, one that a departed thread left,
-//!    an empty one.
+//! 6. when the list is used up, what was freed beside it, what other threads returned to the pool, or more carving
+//!    refills it, without a lock. Only then is another pool looked for: one with chunks to give, one that a departed
+//!    thread left, an empty one.
 //!
-//! Where there are many threads, a thread's first few chunks of a slab whose chunks fill cache lines come from pools of the
-//! *common heap*, which has no owner, and go home at once when they are freed: threads that use little of a slab hold no
-//! pool and no OS page for it.
+//! Where there are many threads, a thread's first few chunks of a slab whose chunks fill cache lines come from pools of
+//! the *common heap*, which has no owner, and go home at once when they are freed: threads that use little of a slab
+//! hold no pool and no OS page for it.
 //!
 //! A **local free**:
 //! 1. the address lies in the current pool of its slab: the chunk is pushed on the list, and that is all;
-//! 2. else the unit's tag, compared by one exclusive-or, shows the thread's own number and yields the pool's record: the
-//!    chunk goes to its pool's list, and the pool's countdown is counted down;
+//! 2. else the unit's tag, compared by one exclusive-or, shows the thread's own number and yields the pool's record:
+//!    the chunk goes to its pool's list, and the pool's countdown is counted down;
 //! 3. at 0 the slow half looks at the pool: it becomes available to allocations again, or, empty, goes back to the
 //!    arena for any slab of any thread.
 //!
 //! A thread that replaces blocks of many sizes at random, so that nobody foresees which pool is next and each gives few
-//! chunks, has *magazines* instead of current pools: what it frees goes to its slab's list, of whatever pool it is, and is
-//! handed out again first. After so many frees the list is set aside, and what was set aside before goes back to its
+//! chunks, has *magazines* instead of current pools: what it frees goes to its slab's list, of whatever pool it is, and
+//! is handed out again first. After so many frees the list is set aside, and what was set aside before goes back to its
 //! pools. So has a thread that trades: it frees what others allocated, and allocates what others will free
 //! (`src/heap/magazine.rs`; `src/heap/habit.rs` tells such threads from others).
 //!
@@ -95,28 +95,29 @@
 //!
 //! A **large block**, above 128 KiB, has a span of its own:
 //! 1. one of the same length, of two that the thread's heap keeps from large blocks which it freed last; no lock;
-//! 2. else a free one from the space; else what the heap keeps of other lengths goes back, then what all heaps keep, and
-//!    only then fresh memory is taken;
-//! 3. freed, by whatever thread, the span is kept by that thread's heap, if it has one, unless it is longer than a 256th of
-//!    the arena or 64 MiB. Of two that are there already one goes back to the space, by turns, where it is joined with
-//!    free neighbours.
+//! 2. else a free one from the space; else what the heap keeps of other lengths goes back, then what all heaps keep,
+//!    and only then fresh memory is taken;
+//! 3. freed, by whatever thread, the span is kept by that thread's heap, if it has one, unless it is longer than a
+//!    256th of the arena or 64 MiB. Of two that are there already one goes back to the space, by turns, where it is
+//!    joined with free neighbours.
 //!
 //! A **thread's exit**: the exit hook, which runs after the destructors of thread-locals, puts the lists back into
-//! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread, kept spans
-//! too. Growing threads take pools with free chunks from such heaps. Chunks that come back later go to that heap's
-//! inbox, which the freeing thread reads itself, so that emptied pools go back to the arena at once. The thread may still
-//! allocate afterwards, from the common heap.
+//! their pools, posts the outbox, returns empty pools, and leaves the rest with the heap for the next thread, kept
+//! spans too. Growing threads take pools with free chunks from such heaps. Chunks that come back later go to that
+//! heap's inbox, which the freeing thread reads itself, so that emptied pools go back to the arena at once. The thread
+//! may still allocate afterwards, from the common heap.
 //!
-//! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of
-//! which no chunk is in use, even the current pool of an idle thread: it swaps the list's head for a mark and asks the
-//! kernel whether the thread sleeps in a system call of its own, so that no push or pop can be under way. Where that
-//! sent chunks home it looks once more: they may be all that a pool missed. Then the request is tried again. Pools that other threads use in part, but for their current ones, are handed over to the
-//! common heap next: a running thread does so when it next takes its heap's lock; for one that sleeps the asking
-//! thread does it, which changes their tags first and then makes sure of the sleep. What is set aside in magazines
-//! goes back to its pools before. Who needs such a pool inherits it. Then what [`Config::on_exhausted`] says happens.
-//! Where the kernel does not tell (no file descriptor is left, no `/proc`), where the thread blocks a signal that has
-//! a handler or sleeps in a call that blocks others (`ppoll`, `sigwait`), waits for a child of `vfork`, or a handler lets
-//! its own signal through (`SA_NODEFER`), a thread is taken to be busy, and keeps its current pools.
+//! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of which
+//! no chunk is in use, even the current pool of an idle thread: it swaps the list's head for a mark and asks the kernel
+//! whether the thread sleeps in a system call of its own, so that no push or pop can be under way. Where that sent
+//! chunks home it looks once more: they may be all that a pool missed. Then the request is tried again. Pools that
+//! other threads use in part, but for their current ones, are handed over to the common heap next: a running thread
+//! does so when it next takes its heap's lock; for one that sleeps the asking thread does it, which changes their tags
+//! first and then makes sure of the sleep. What is set aside in magazines goes back to its pools before. Who needs such
+//! a pool inherits it. Then what [`Config::on_exhausted`] says happens. Where the kernel does not tell (no file
+//! descriptor is left, no `/proc`), where the thread blocks a signal that has a handler or sleeps in a call that blocks
+//! others (`ppoll`, `sigwait`), waits for a child of `vfork`, or a handler lets its own signal through (`SA_NODEFER`),
+//! a thread is taken to be busy, and keeps its current pools.
 //!
 //! # What costs what
 //!
@@ -151,12 +152,13 @@
 //!
 //! Not noticed: reads of freed memory; writes to it behind its first 8 bytes; writes to the first 8 bytes of another
 //! thread's chunk until the thread that freed it frees the next one of that slab; writes that jump over a canary;
-//! overflows of blocks of the system allocator. A forged link passes once in a quarter of a million, a forged canary of 1 byte
-//! (the slab has no more room) once in 128. A second free after the chunk was handed out again frees it for its new owner.
+//! overflows of blocks of the system allocator. A forged link passes once in a quarter of a million, a forged canary of
+//! 1 byte (the slab has no more room) once in 128. A second free after the chunk was handed out again frees it for its
+//! new owner.
 //!
-//! What it costs (`bench/hardened`, which measures it anew: medians of 7 runs in turns with and without it, `lto = "fat"`,
-//! 2026-11-30, on two busy cores of a virtual x86-64 machine at a slow time, when rows take three to five times as long as
-//! in `docs/performance.md`):
+//! What it costs (`bench/hardened`, which measures it anew: medians of 7 runs in turns with and without it, `lto =
+//! "fat"`, 2026-11-30, on two busy cores of a virtual x86-64 machine at a slow time, when rows take three to five times
+//! as long as in `docs/performance.md`):
 //!
 //! | row of `bench` | ns | ns hardened | times | peak memory |
 //! |---|---|---|---|---|
@@ -180,12 +182,29 @@
 //!
 //! # Platforms
 //!
-//! 64-bit Linux. Tested on x86-64; the page size is read at run time. Another platform needs files of its own in `src/os`:
-//! memory calls, whether a thread sleeps, the exit hook, and a barrier across threads.
+//! 64-bit Linux. Tested on x86-64 with glibc; the page size is read at run time. Another platform needs files of its
+//! own in `src/os`: memory calls, whether a thread sleeps, the exit hook, and a barrier across threads; where it is not
+//! ELF, a thread's storage, too (`src/heap/storage.rs`).
+//!
+//! # The source
+//!
+//! Calls go down this list, and never up.
+//!
+//! | layer | files in `src` |
+//! |---|---|
+//! | entries, from a layout or an address | `arena`, `entry`, `by_address`, `exact`, `resize`, `global`, `allocator`, `raw` (for `preload/`), `hardened` |
+//! | what they ask and tell | `config`, `place`, `change`, `error`, `info`, `verify` |
+//! | threads' heaps | `heap/` |
+//! | slabs and pools | `slab/` |
+//! | the arena's spans | `span/` |
+//! | the operating system | `os/` |
+//! | leaves | `class`, `copy`, `fatal`, `lock`, `sync`, `system` |
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("arenal is for 64-bit Linux: another platform needs files of its own in `src/os`");
 
+#[cfg(all(not(loom), feature = "allocator-api2"))]
+mod allocator;
 #[cfg(not(loom))]
 mod arena;
 #[cfg(not(loom))]

@@ -27,8 +27,8 @@ pub(crate) struct Lock(AtomicU32);
 /// Holds a [`Lock`] until dropped; `None`: until the fork is over, see [`Fork`].
 pub(crate) struct Guard<'a>(Option<&'a Lock>);
 
-/// The thread that forks holds all locks from before the fork until after it. Meanwhile other fork handlers of the program
-/// may run in it, and may allocate: what it locks then is locked already, for it alone.
+/// The thread that forks holds all locks from before the fork until after it. Meanwhile other fork handlers of the
+/// program may run in it, and may allocate: what it locks then is locked already, for it alone.
 pub(crate) struct Fork;
 
 /// Mark of the thread that forks; 0: none does.

@@ -92,8 +92,8 @@ pub(crate) const fn aligned(size: usize, align: usize) -> usize {
     size.wrapping_add(align - 1) & !(align - 1)
 }
 
-/// Bytes of the span that serves a layout which no class does. It begins at the alignment, and is not rounded up to it; but
-/// no shorter than if its size alone called for a span.
+/// Bytes of the span that serves a layout which no class does. It begins at the alignment, and is not rounded up to it;
+/// but no shorter than if its size alone called for a span.
 #[inline(always)]
 pub(crate) const fn span_size(layout: Layout) -> usize {
     if layout.size() > MAX_CHUNK { layout.size() } else { MAX_CHUNK + 1 }
@@ -105,8 +105,8 @@ impl Config {
         self.system_above.unwrap_or(capacity).min(capacity)
     }
 
-    /// The class that serves a size at an alignment; `None`: it takes a span. The size is not so long that it overflows when
-    /// rounded up.
+    /// The class that serves a size at an alignment; `None`: it takes a span. The size is not so long that it overflows
+    /// when rounded up.
     pub(crate) const fn class_of(&self, size: usize, align: usize) -> Option<Class> {
         match Class::of(aligned(size, align)) {
             Some(class) if align > COLOUR && self.capacity >= MIN_COLOURED => Some(class.uncoloured()),

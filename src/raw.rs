@@ -1,8 +1,8 @@
 //! The halves of an allocation and a free one by one, for a C interface over an arena.
 //!
-//! Not part of the promised surface. C's `malloc` must set `errno` where the inlined half fails, `free` knows an address
-//! only and must let other allocators' blocks pass, and an arena behind them is configured when the process starts, not
-//! when it is compiled. Called by the package in `preload/`.
+//! Not part of the promised surface. C's `malloc` must set `errno` where the inlined half fails, `free` knows an
+//! address only and must let other allocators' blocks pass, and an arena behind them is configured when the process
+//! starts, not when it is compiled. Called by the package in `preload/`.
 
 use core::ptr::NonNull;
 
@@ -72,8 +72,8 @@ impl Arena {
         Some(unsafe { NonNull::new_unchecked(chunk as *mut u8) })
     }
 
-    /// Frees a chunk by its address, for a thread that has a heap in the process's primary arena; `false`: it is something
-    /// else, or the thread's frees are watched, and nothing was done.
+    /// Frees a chunk by its address, for a thread that has a heap in the process's primary arena; `false`: it is
+    /// something else, or the thread's frees are watched, and nothing was done.
     ///
     /// # Safety
     /// If the address lies in this arena, it is a block of it that is not used afterwards.
@@ -100,8 +100,8 @@ impl Arena {
         }
     }
 
-    /// Bytes of a chunk of a pool, whoever's, for a thread as above; `None`: it is something else, or the thread's frees are
-    /// watched.
+    /// Bytes of a chunk of a pool, whoever's, for a thread as above; `None`: it is something else, or the thread's
+    /// frees are watched.
     ///
     /// # Safety
     /// If the address lies in this arena, it is a live block of it.
@@ -118,13 +118,13 @@ impl Arena {
         Some(class.size())
     }
 
-    /// Moves a chunk of `held` bytes, as [`Arena::chunk_size`] says, to one for `size` bytes, unless its slab serves both. It
-    /// keeps nothing over a call, and so saves no registers. `None`: one of them is too long for that, or the thread's list
-    /// has no free chunk, and nothing was done.
+    /// Moves a chunk of `held` bytes, as [`Arena::chunk_size`] says, to one for `size` bytes, unless its slab serves
+    /// both. It keeps nothing over a call, and so saves no registers. `None`: one of them is too long for that, or the
+    /// thread's list has no free chunk, and nothing was done.
     ///
     /// # Safety
-    /// The address is a live chunk's of `held` bytes, a multiple of 16 as of all that are asked for at that alignment; it is
-    /// used afterwards under the returned one only.
+    /// The address is a live chunk's of `held` bytes, a multiple of 16 as of all that are asked for at that alignment;
+    /// it is used afterwards under the returned one only.
     #[doc(hidden)]
     #[inline(always)]
     pub unsafe fn move_short(&self, ptr: *mut u8, held: usize, size: usize) -> Option<NonNull<u8>> {

@@ -32,8 +32,8 @@ impl Arena {
         }
     }
 
-    /// As [`Arena::resize`] from one fine slab to another. It keeps nothing over a call, and so saves no registers: what it
-    /// cannot do is left to functions that return for it.
+    /// As [`Arena::resize`] from one fine slab to another. It keeps nothing over a call, and so saves no registers:
+    /// what it cannot do is left to functions that return for it.
     ///
     /// # Safety
     /// As [`Arena::resize`]; the change is [`Change::Fine`], and the old block short and aligned at 8 or less.
@@ -47,9 +47,9 @@ impl Arena {
                 return unsafe { Arena::resize_small(ptr, request, new_size, arena) };
             };
             let block = chunk as *mut u8;
-            // SAFETY: both blocks hold the shorter size, which is at least 1 and short, by the caller's promise; all chunks
-            // are multiples of 8 in place and length (`class`), and so are the system's blocks (`system`); a new one is
-            // disjoint from a live one.
+            // SAFETY: both blocks hold the shorter size, which is at least 1 and short, by the caller's promise; all
+            // chunks are multiples of 8 in place and length (`class`), and so are the system's blocks (`system`); a new
+            // one is disjoint from a live one.
             unsafe { copy::short(ptr, block, old.size().min(new_size)) };
             // SAFETY: as above.
             let class = unsafe { Class::of_fine(old.size()) };
@@ -118,7 +118,8 @@ impl Arena {
             None => Arena::allocate_slow(Request::of(new.0), self, Ask::Global),
         };
         if !block.is_null() {
-            // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one; the caller's promise.
+            // SAFETY: both blocks hold the shorter size, and a new block is disjoint from a live one; the caller's
+            // promise.
             unsafe {
                 block.copy_from_nonoverlapping(ptr, old.0.size().min(new.0.size()));
                 match self.unseal_known(ptr, old) {
@@ -206,8 +207,9 @@ impl Arena {
         block
     }
 
-    /// The block with another layout, aligned as it is, where no place for that can be had: a block of the system is resized
-    /// by that, and a span shrinks. A chunk of another slab would not be found by its layout: null, and it is as it was.
+    /// The block with another layout, aligned as it is, where no place for that can be had: a block of the system is
+    /// resized by that, and a span shrinks. A chunk of another slab would not be found by its layout: null, and it is
+    /// as it was.
     ///
     /// # Safety
     /// As [`Arena::resize`].

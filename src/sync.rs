@@ -1,5 +1,6 @@
 //! The one switch between the real atomics and the model checkers', so that the models run the code that ships, and
-//! counted ones for unit tests.
+//! counted ones for unit tests. (But an arena's pointer to its state, and the notes of `hardened`, are std's own: no
+//! points of a schedule.)
 //!
 //! Under `cfg(loom)` small types are explored with loom's atomics and its memory model. Under `cfg(shuttle)` the whole
 //! crate runs on threads that shuttle schedules: the atomics are the real ones, and every operation is a point at which

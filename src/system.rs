@@ -194,7 +194,8 @@ unsafe fn relocate(raw: *mut u8, old: Layout, new: Layout, kept: usize) -> *mut 
 /// # Safety
 /// The bytes before the block are readable.
 unsafe fn open(block: *mut u8) -> (*mut u8, Layout, usize, u32) {
-    // SAFETY: readable by the caller's promise; a block that is none may lie anywhere, and any bytes are a valid header.
+    // SAFETY: readable by the caller's promise; a block that is none may lie anywhere, and any bytes are a valid
+    // header.
     let header = unsafe { block.sub(HEADER).cast::<Header>().read_unaligned() };
     let align = 1 << (header.shift & ((1 << ACCOUNT) - 1)).min(63);
     let layout = if header.mark == MARK { whole(header.size, align) } else { None };

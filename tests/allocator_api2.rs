@@ -1,4 +1,5 @@
-//! Promise: behind the feature `allocator-api2`, collections of that crate live on `&Arena`.
+//! Promise: behind the feature `allocator-api2`, collections of that crate, and of those that know its version 0.2, live
+//! on `&Arena`.
 #![cfg(feature = "allocator-api2")]
 
 mod common;
@@ -121,5 +122,21 @@ fn nothing_is_nobodys() {
     drop(Box::new_in(|| (), &arena));
     assert_eq!(arena.info().allocated, before.allocated);
     drop(first);
+    common::verify(&arena);
+}
+
+#[test]
+fn maps_of_hashbrown_live_on_an_arena() {
+    let arena = bounded(64 * MIB);
+    let mut map = hashbrown::HashMap::new_in(&arena);
+    map.extend((0..100_000_u64).map(|key| (key, key * key)));
+    assert!(arena.info().allocated >= 100_000 * 16);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!((0..100_000).all(|key| map[&key] == key * key));
+            drop(map);
+        });
+    });
+    assert_eq!(arena.info().allocated, 0);
     common::verify(&arena);
 }

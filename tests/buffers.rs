@@ -1,5 +1,5 @@
-//! One or two buffers of a length: programs that keep them take little more than their bytes, and those that replace them
-//! all the time do not take and give back a pool each time.
+//! One or two buffers of a length: programs that keep them take little more than their bytes, and those that replace
+//! them all the time do not take and give back a pool each time.
 
 mod common;
 
@@ -26,8 +26,8 @@ fn few_of_each_length_take_little_more_than_their_bytes() {
     }
 }
 
-/// Turns a ring of so many blocks: the next one is allocated before the oldest is freed. At last its slab has room for one
-/// more than are live, always in the same pools.
+/// Turns a ring of so many blocks: the next one is allocated before the oldest is freed. At last its slab has room for
+/// one more than are live, always in the same pools.
 fn turn(arena: &Arena, slab: usize, length: usize) {
     const TURNS: usize = 1000;
     let mut ring: VecDeque<_> = (0..length).map(|_| arena.allocate_slab(slab).unwrap()).collect();

@@ -1,5 +1,5 @@
-//! Promise to the C interface: what is known of a block by its address alone, to whoever frees or resizes it, is what it
-//! is now, whatever lay there before.
+//! Promise to the C interface: what is known of a block by its address alone, to whoever frees or resizes it, is what
+//! it is now, whatever lay there before.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Promise: buffers of equal size begin at many places of a page, so that they do not compete for the same few sets of the
-//! caches; alignments hold all the same, at no cost in size; and small arenas know nothing of it.
+//! Promise: buffers of equal size begin at many places of a page, so that they do not compete for the same few sets of
+//! the caches; alignments hold all the same, at no cost in size; and small arenas know nothing of it.
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Promise: whichever use of whichever memory system call fails, once, from then on, or again and again, the outcome is
-//! out of memory or a smaller arena: no crash, no hang, no lost chunk, `errno` as it was. When the fault ends, the whole
-//! capacity is usable again.
+//! out of memory or a smaller arena: no crash, no hang, no lost chunk, `errno` as it was. When the fault ends, the
+//! whole capacity is usable again.
 
 mod common;
 mod faults;

@@ -231,8 +231,8 @@ fn many_blocks(seed: u64) {
     blocks.into_iter().for_each(|block| block.free(&ARENA));
 }
 
-/// A child of the system call `clone` alone, as container runtimes make them: no fork handler has run, and the kernel knows
-/// its thread by a new number.
+/// A child of the system call `clone` alone, as container runtimes make them: no fork handler has run, and the kernel
+/// knows its thread by a new number.
 #[test]
 fn a_child_of_clone_alone() {
     common::in_child("a_child_of_clone_alone", || {

@@ -1,5 +1,5 @@
-//! Promise: a program's own fork handlers may allocate and free, in whatever order they and the arena's were registered, be
-//! it from an arena that nobody has used before.
+//! Promise: a program's own fork handlers may allocate and free, in whatever order they and the arena's were
+//! registered, be it from an arena that nobody has used before.
 
 mod common;
 

@@ -26,8 +26,8 @@ fn fill(arena: &Arena, size: usize) -> Vec<Block> {
     take(arena, size, usize::MAX)
 }
 
-/// Fills the arena until `count` chunks are there: a sleeper may not have fallen asleep at once, and a runner be without a
-/// processor.
+/// Fills the arena until `count` chunks are there: a sleeper may not have fallen asleep at once, and a runner be
+/// without a processor.
 fn obtain(arena: &Arena, size: usize, count: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
     for _ in 0..5000 {

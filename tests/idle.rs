@@ -259,7 +259,8 @@ fn one_trim_finds_everything() {
     owner.end();
 }
 
-/// A thread allocates, others free all of it, and it sleeps: its lists are empty, and yet no chunk of its pools is in use.
+/// A thread allocates, others free all of it, and it sleeps: its lists are empty, and yet no chunk of its pools is in
+/// use.
 fn all_freed_by_others(capacity: usize, wanted: impl Fn(usize) -> usize + Send + 'static) {
     let arena = Arc::new(bounded(capacity));
     let owner = Worker::new(&arena);
@@ -308,8 +309,8 @@ fn many_chunks_of_one_slab_freed_by_others() {
     all_freed_by_others(4 * MIB, |slab| if slab == 64 { 20_000 } else { 0 });
 }
 
-/// A thread that looks for parked memory swaps an idle one's lists for a mark; woken in the middle, that one goes on with
-/// what it finds. Nothing is missing from the figures, and once it sleeps again nothing from what can be had.
+/// A thread that looks for parked memory swaps an idle one's lists for a mark; woken in the middle, that one goes on
+/// with what it finds. Nothing is missing from the figures, and once it sleeps again nothing from what can be had.
 #[test]
 fn what_a_thief_put_aside_is_counted_and_found() {
     const KEPT: usize = 7;

@@ -275,8 +275,8 @@ fn locked_memory_is_given_back() {
     });
 }
 
-/// While threads work: their blocks hold whatever they like, among it what looks like a link to memory that the arena has
-/// only reserved. The second thread allocates what it freed of the first one's; the third frees it.
+/// While threads work: their blocks hold whatever they like, among it what looks like a link to memory that the arena
+/// has only reserved. The second thread allocates what it freed of the first one's; the third frees it.
 #[test]
 fn figures_of_working_threads_are_safe_to_ask_for() {
     let arena = bounded(64 * MIB);

@@ -1,6 +1,6 @@
-//! Promise: a thread that replaces blocks of many sizes at random allocates first what it freed last, of whatever pool it
-//! is, and one that trades blocks with others, whoever's it is; what it holds ready serves others when memory runs out,
-//! and all of it can be given back.
+//! Promise: a thread that replaces blocks of many sizes at random allocates first what it freed last, of whatever pool
+//! it is, and one that trades blocks with others, whoever's it is; what it holds ready serves others when memory runs
+//! out, and all of it can be given back.
 
 mod common;
 

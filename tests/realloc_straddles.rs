@@ -2,8 +2,8 @@
 mod common;
 use common::{Block, MIB, bounded, layout};
 
-/// The border behind 16 MiB, where the advice on huge pages changes (if what lies below was written to, and the kernel has
-/// one at hand).
+/// The border behind 16 MiB, where the advice on huge pages changes (if what lies below was written to, and the kernel
+/// has one at hand).
 #[test]
 fn a_block_across_the_huge_page_border_moves() {
     let arena = bounded(512 * MIB);

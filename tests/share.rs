@@ -67,6 +67,18 @@ fn of_4_gib_untouched() {
     assert_eq!(arena.info().allocated, 0);
 }
 
+/// As many large blocks as are not longer than the capacity together.
+#[test]
+fn large_blocks_that_fit_exactly() {
+    for (capacity, size) in [(16, 8), (48, 16), (64, 64), (64, 3), (64, 32), (600, 200), (1000, 200)] {
+        let arena = bounded(capacity * MIB);
+        let blocks: Vec<_> = std::iter::from_fn(|| arena.allocate(layout(size * MIB, 8)).ok()).collect();
+        assert_eq!(blocks.len(), capacity / size, "of {size} MiB in {capacity} MiB");
+        // SAFETY: live, and freed once.
+        blocks.into_iter().for_each(|block| unsafe { arena.free(block) });
+    }
+}
+
 #[test]
 fn a_thousand_refills_by_other_slabs() {
     let arena = bounded(16 * MIB);

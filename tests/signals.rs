@@ -1,5 +1,5 @@
-//! Promise: a thread that sleeps in a signal handler, in the midst of an allocation, is not taken for idle, nor is one in
-//! whose place a child of `vfork` allocates.
+//! Promise: a thread that sleeps in a signal handler, in the midst of an allocation, is not taken for idle, nor is one
+//! in whose place a child of `vfork` allocates.
 
 mod common;
 
@@ -156,7 +156,8 @@ fn a_child_that_runs_in_its_parents_place() {
                 let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
                 while !stop.load(Ordering::Relaxed) {
                     let (top, mut status) = (stack.as_mut_ptr_range().end, 0);
-                    // SAFETY: the child has a stack of its own, and everything else that it uses to itself until it ends.
+                    // SAFETY: the child has a stack of its own, and everything else that it uses to itself until it
+                    // ends.
                     let child = unsafe { libc::clone(in_its_parents_place, top.cast(), flags, null_mut()) };
                     assert!(child > 0);
                     // SAFETY: `status` is valid for writing, and the child is ours.

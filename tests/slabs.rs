@@ -75,8 +75,8 @@ fn what_is_no_slab_panics_with_size_and_neighbours() {
     unsafe { arena.free(ptr) };
 }
 
-/// In small arenas pools begin at the same place of a page; what is used first of many slabs must not compete for the same
-/// cache lines.
+/// In small arenas pools begin at the same place of a page; what is used first of many slabs must not compete for the
+/// same cache lines.
 #[test]
 fn the_first_chunks_of_slabs_are_spread_over_the_page() {
     let arena = bounded(16 * MIB);

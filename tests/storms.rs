@@ -1,5 +1,5 @@
-//! Promise: whatever threads do to each other, every block stays as it was written, the figures are those of the blocks,
-//! and at the end nothing is lost: in a private arena and in the one that has the threads' own lists.
+//! Promise: whatever threads do to each other, every block stays as it was written, the figures are those of the
+//! blocks, and at the end nothing is lost: in a private arena and in the one that has the threads' own lists.
 
 mod common;
 mod storm;

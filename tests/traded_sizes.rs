@@ -11,8 +11,8 @@ use common::{MIB, Rng, layout, verify};
 /// Its threads' own lists are those that the inlined half knows.
 static PRIMARY: Arena = Arena::with_config(Config::new(256 * MIB).system_above(1000));
 
-/// Small sizes, all of their slabs', and those of a slab of which the system has some: `verify` sees that its list stays
-/// empty.
+/// Small sizes, all of their slabs', and those of a slab of which the system has some: `verify` sees that its list
+/// stays empty.
 fn told_apart(arena: &Arena, most: usize, trading: bool, draw: fn(&mut Rng) -> Layout) {
     assert!(trades(arena, 3000, |rng| layout(100 + rng.below(93), 8)) || !trading);
     trades(arena, 300, draw);

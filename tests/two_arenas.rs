@@ -233,8 +233,8 @@ fn dropped_while_threads_exit() {
     }
 }
 
-/// The same for the arena whose lists the threads keep in their own storage, which ends with them: detached threads, with
-/// stacks that are unmapped at once. A process has one such arena.
+/// The same for the arena whose lists the threads keep in their own storage, which ends with them: detached threads,
+/// with stacks that are unmapped at once. A process has one such arena.
 #[test]
 fn the_primary_arena_is_dropped_while_threads_exit() {
     const THREADS: usize = 100;

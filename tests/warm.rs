@@ -1,5 +1,5 @@
-//! Chunks that a thread freed a moment ago are in its cache: their pool serves before those that waited longer, and before
-//! those whose chunks other threads returned.
+//! Chunks that a thread freed a moment ago are in its cache: their pool serves before those that waited longer, and
+//! before those whose chunks other threads returned.
 
 mod common;
 

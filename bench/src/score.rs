@@ -63,8 +63,8 @@ pub fn best(spreads: &[Option<Spread>]) -> Option<(usize, Spread)> {
     peers(spreads).min_by(|(_, a), (_, b)| a.median.total_cmp(&b.median))
 }
 
-/// The peer with the lowest value of all. What disturbs a run only ever adds to it, and the best median of many peers is
-/// a lucky one.
+/// The peer with the lowest value of all. What disturbs a run only ever adds to it, and the best median of many peers
+/// is a lucky one.
 pub fn quickest(spreads: &[Option<Spread>]) -> Option<Spread> {
     peers(spreads).map(|(_, spread)| spread).min_by(|a, b| a.low.total_cmp(&b.low))
 }

@@ -47,8 +47,8 @@ pub fn trouble(session: u64, app: Option<&str>, allocator: &str) -> Record {
     })
 }
 
-/// Two applications. Against glibc arenal takes 0.5 and 0.8 of the time, jemalloc 0.8 and 0.5, its variant 0.4; tcmalloc
-/// does not build.
+/// Two applications. Against glibc arenal takes 0.5 and 0.8 of the time, jemalloc 0.8 and 0.5, its variant 0.4;
+/// tcmalloc does not build.
 pub fn records() -> Vec<Record> {
     [
         vec![session(1), trouble(1, None, "tcmalloc")],

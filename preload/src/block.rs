@@ -1,7 +1,7 @@
 //! A block: what the functions of both languages are made of.
 //!
-//! The inlined halves try the calling thread's own lists in the arena; the others decide where a block comes from or goes
-//! to. A null pointer is out of memory, and `errno` says so.
+//! The inlined halves try the calling thread's own lists in the arena; the others decide where a block comes from or
+//! goes to. A null pointer is out of memory, and `errno` says so.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
@@ -130,12 +130,12 @@ unsafe fn usable_size_slow(block: NonNull<u8>) -> Option<usize> {
     mapped::usable_size(block.as_ptr() as usize)
 }
 
-/// The block with another size, its contents kept up to the smaller one. No block: a new one; a size of 0: none, and the
-/// block is freed. Null otherwise: it is as it was.
+/// The block with another size, its contents kept up to the smaller one. No block: a new one; a size of 0: none, and
+/// the block is freed. Null otherwise: it is as it was.
 ///
 /// # Safety
-/// A block that came from here; unless null is returned for a size other than 0, it is used afterwards under the returned
-/// address only.
+/// A block that came from here; unless null is returned for a size other than 0, it is used afterwards under the
+/// returned address only.
 #[inline(always)]
 pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
     // SAFETY: if the arena's, live, by the caller's promise.

@@ -1,9 +1,9 @@
 //! The operators `new` and `delete` of C++, in all forms, under the names of the Itanium ABI.
 //!
-//! Out of memory is a matter of the C++ runtime, which this library is not linked to: the program's own is asked, at that
-//! moment, for the new-handler and for the function that throws `std::bad_alloc`. The forms that do not throw are left
-//! to the runtime's own definitions then: these call the ones here, and catch. A program without a runtime that has
-//! these functions ends with one line.
+//! Out of memory is a matter of the C++ runtime, which this library is not linked to: the program's own is asked, at
+//! that moment, for the new-handler and for the function that throws `std::bad_alloc`. The forms that do not throw are
+//! left to the runtime's own definitions then: these call the ones here, and catch. A program without a runtime that
+//! has these functions ends with one line.
 
 use core::ffi::{CStr, c_void};
 use core::ptr::null_mut;

@@ -1,12 +1,12 @@
 //! `dlopen`, so that libraries which a program loads late get their blocks here, too.
 //!
-//! `RTLD_DEEPBIND` has a library look for symbols among its own dependencies before the program's: its `malloc` and `free`
-//! are libc's then, whatever was preloaded, and the first block that crosses ends the program. PHP loads its extensions
-//! so. As that flag and a replaced allocator exclude each other, it is taken out (address sanitizers refuse it for the
-//! same reason).
+//! `RTLD_DEEPBIND` has a library look for symbols among its own dependencies before the program's: its `malloc` and
+//! `free` are libc's then, whatever was preloaded, and the first block that crosses ends the program. PHP loads its
+//! extensions so. As that flag and a replaced allocator exclude each other, it is taken out (address sanitizers refuse
+//! it for the same reason).
 //!
-//! The dynamic linker's `dlopen` looks at its return address to learn whose run path and namespace are meant. So this one
-//! leaves by a jump, with the stack as it was.
+//! The dynamic linker's `dlopen` looks at its return address to learn whose run path and namespace are meant. So this
+//! one leaves by a jump, with the stack as it was.
 
 use core::ffi::{c_char, c_int, c_void};
 use core::ptr::null_mut;

@@ -72,7 +72,8 @@ extern "C" fn after_fork() {
     unlock();
 }
 
-/// Whether there was a block of this kind: else the table need not be locked, by a thread that the child of a fork lacks.
+/// Whether there was a block of this kind: else the table need not be locked, by a thread that the child of a fork
+/// lacks.
 static USED: AtomicBool = AtomicBool::new(false);
 
 fn used() -> bool {

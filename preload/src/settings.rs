@@ -41,7 +41,7 @@ impl Settings {
 
     /// Reads the environment.
     pub(crate) fn read() -> Settings {
-        let mut settings = Settings { capacity: physical_memory(), ..Settings::DEFAULT };
+        let mut settings = Settings { capacity: memory_and_swap(), ..Settings::DEFAULT };
         // The user of a program with more rights than its own must not choose where that writes to.
         // SAFETY: a query without preconditions.
         if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
@@ -131,7 +131,7 @@ fn size(text: &[u8]) -> Option<usize> {
 }
 
 /// The machine's memory and swap space, within what an arena may have.
-fn physical_memory() -> usize {
+fn memory_and_swap() -> usize {
     // SAFETY: all-zero bytes are a valid `sysinfo`, and the call fills it in.
     let total = unsafe {
         let mut info: libc::sysinfo = core::mem::zeroed();

@@ -11,8 +11,9 @@
 //! The entries call this file at every way in and out, `slab::chunk` the links. Without the feature `off.rs` stands in
 //! its place, whose calls are empty.
 //!
-//! With the feature, a layout that fills its slab is served from the next one if it comes through `GlobalAlloc`, so that
-//! there is room for a canary. The arena's own calls promise a certain slab and have a canary where that leaves room.
+//! With the feature, a layout that fills its slab is served from the next one if it comes through `GlobalAlloc`, so
+//! that there is room for a canary. The arena's own calls promise a certain slab and have a canary where that leaves
+//! room.
 
 mod canary;
 pub(crate) mod key;

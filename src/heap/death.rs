@@ -1,7 +1,7 @@
 //! Owners that died without a word.
 //!
-//! A thread that uses an arena for the first time in the last round of its key destructors has no exit hook left. Whoever
-//! is about to look at other threads' lists looks for such owners first.
+//! A thread that uses an arena for the first time in the last round of its key destructors has no exit hook left.
+//! Whoever is about to look at other threads' lists looks for such owners first.
 
 use super::outbox::send_home;
 use super::shared::Shared;

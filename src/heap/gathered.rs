@@ -1,8 +1,9 @@
 //! Other heaps' chunks that a thread has freed: a list whose first link is written late.
 //!
-//! A chunk that another thread has written to lies in that thread's cache. Linked at once, it would hold up the program's
-//! next atomic operation, which takes the next message from a channel, say, until the line has come. So the line is asked
-//! for when a chunk is pushed, and the link is written when the next one is. Until then it is kept beside the head.
+//! A chunk that another thread has written to lies in that thread's cache. Linked at once, it would hold up the
+//! program's next atomic operation, which takes the next message from a channel, say, until the line has come. So the
+//! line is asked for when a chunk is pushed, and the link is written when the next one is. Until then it is kept beside
+//! the head.
 
 use core::cell::Cell;
 
@@ -14,12 +15,13 @@ use crate::sync::{AtomicUsize, Ordering};
 
 /// What a thread has gathered of one slab, on half a cache line.
 ///
-/// The owner pushes with plain stores, and all else happens under the heap's lock: while another thread holds it, chunks
-/// only come.
+/// The owner pushes with plain stores, and all else happens under the heap's lock: while another thread holds it,
+/// chunks only come.
 ///
-/// `rest` is what the first chunk links to; only in the others the links are written for certain. A push writes the link of
-/// the first chunk, `rest`, and the head, in this order. While it is under way, `rest` may be the first chunk itself, or
-/// a mark that a thief left in the head meanwhile; the first chunk's link has been written then, by the push or the thief.
+/// `rest` is what the first chunk links to; only in the others the links are written for certain. A push writes the
+/// link of the first chunk, `rest`, and the head, in this order. While it is under way, `rest` may be the first chunk
+/// itself, or a mark that a thief left in the head meanwhile; the first chunk's link has been written then, by the push
+/// or the thief.
 #[repr(C, align(32))]
 pub(crate) struct Gathered {
     head: Head,
@@ -87,8 +89,8 @@ impl Gathered {
         if rest == first || !self.head.mark(first, note) {
             return false;
         }
-        // The head was the same all the time, and so `rest` was its: had it been a later push's, that of the push before
-        // would have been seen. A push that was under way and undoes the mark writes the same.
+        // The head was the same all the time, and so `rest` was its: had it been a later push's, that of the push
+        // before would have been seen. A push that was under way and undoes the mark writes the same.
         if first >= FLOOR {
             links.link(first, rest);
         }

@@ -1,20 +1,20 @@
 //! A thread's habit: whether its frees into current pools go to its lists, or all its frees to magazines.
 //!
-//! Pushed to the list, a chunk is handed out again while it is warm, and its pool's record stays untouched. The price is
-//! a branch that the processor has to foresee. With most programs it does: they free runs of chunks here and runs of them
-//! there, or turn in a rhythm. Where chunks of many sizes are replaced at random it cannot, and going to the pool's own
-//! list every time is cheaper. So a sample of the frees is watched now and then, the more rarely the longer the habit
-//! stays the same, and given to a model of a branch predictor: one that knows the last turns alone (two-level prediction,
-//! Yeh and Patt, MICRO 1991). Its errors decide, in the mean over the last samples: of a program that does now this, now
-//! that, single ones would turn the habit each time.
+//! Pushed to the list, a chunk is handed out again while it is warm, and its pool's record stays untouched. The price
+//! is a branch that the processor has to foresee. With most programs it does: they free runs of chunks here and runs of
+//! them there, or turn in a rhythm. Where chunks of many sizes are replaced at random it cannot, and going to the
+//! pool's own list every time is cheaper. So a sample of the frees is watched now and then, the more rarely the longer
+//! the habit stays the same, and given to a model of a branch predictor: one that knows the last turns alone (two-level
+//! prediction, Yeh and Patt, MICRO 1991). Its errors decide, in the mean over the last samples: of a program that does
+//! now this, now that, single ones would turn the habit each time.
 //!
 //! Where frees cannot be foreseen and pools have few free chunks for a list, so that it soon ends, the thread has
 //! magazines in place of current pools (see [`magazine`]). What they save is not known while there are any: from time
 //! to time the thread does without, as long as it takes to find out.
 //!
-//! A thread that allocates again what it freed of other heaps' chunks, and frees many of them, *trades*: whose the chunk
-//! is that it frees next cannot be foreseen either. It has magazines, too, and what it frees of small slabs goes there
-//! whoever's it is.
+//! A thread that allocates again what it freed of other heaps' chunks, and frees many of them, *trades*: whose the
+//! chunk is that it frees next cannot be foreseen either. It has magazines, too, and what it frees of small slabs goes
+//! there whoever's it is.
 
 use core::cell::Cell;
 
@@ -29,8 +29,8 @@ use crate::class::Class;
 const PATIENCE: u32 = if cfg!(shuttle) { 8 } else { 8 << 10 };
 /// Doublings at most.
 const STEADIEST: u32 = 7;
-/// Errors of the model behind its lessons, a quarter, from which on frees do not go to current pools' lists. Most programs stay
-/// far below, and random replacement above.
+/// Errors of the model behind its lessons, a quarter, from which on frees do not go to current pools' lists. Most
+/// programs stay far below, and random replacement above.
 const RESTLESS: u32 = (SAMPLE - LESSONS) / 4;
 /// Errors, a sixth, below which frees go to the thread's lists again.
 const CALM: u32 = (SAMPLE - LESSONS) / 6;
@@ -41,7 +41,8 @@ const PARTS: u32 = 4;
 const SHORT: u32 = 12;
 /// Full magazines between two looks at how many had to be emptied; from a half on, the thread does without.
 const TRIAL: u8 = 32;
-/// A thread trades if one free in so many is of another heap's chunk that can be traded, until it is one in twice as many.
+/// A thread trades if one free in so many is of another heap's chunk that can be traded, until it is one in twice as
+/// many.
 const TRADES: u32 = 8;
 /// Doublings of [`PATIENCE`] until the next sample of a thread that seemed to trade, and only filled magazines.
 const TRADES_NOT: u32 = 3;
@@ -115,8 +116,8 @@ impl Habit {
         self.trades.get() || self.beside.get() && self.short.get()
     }
 
-    /// Counts a full magazine, and whether another one was set aside and had to be emptied. Whether the thread had better
-    /// do without: most chunks only pass through.
+    /// Counts a full magazine, and whether another one was set aside and had to be emptied. Whether the thread had
+    /// better do without: most chunks only pass through.
     pub(crate) fn exchange(&self, flushed: bool) -> bool {
         self.exchanges.set(self.exchanges.get() + 1);
         self.flushes.set(self.flushes.get() + flushed as u8);
@@ -150,7 +151,8 @@ impl Habit {
         left == 0 && !self.is_watched()
     }
 
-    /// Counts frees, and a refill of which they were, unless it is time for a sample, or one is being taken: whether it did.
+    /// Counts frees, and a refill of which they were, unless it is time for a sample, or one is being taken: whether it
+    /// did.
     #[inline(always)]
     pub(crate) fn counts_refill(&self, freed: u32) -> bool {
         let more = self.patience.get() > freed;
@@ -197,8 +199,8 @@ impl Habit {
     }
 }
 
-/// So many chunks that were freed beside the lists, or of other heaps', are about to be handed out again, or their memory
-/// is; or so many went through magazines.
+/// So many chunks that were freed beside the lists, or of other heaps', are about to be handed out again, or their
+/// memory is; or so many went through magazines.
 #[inline]
 pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
     if local.habit().runs_out(freed) {
@@ -206,8 +208,8 @@ pub(crate) fn count(shared: &Shared, local: &Local, freed: u32) {
     }
 }
 
-/// Time for a sample: until it is complete, all frees come to [`watch`] or [`watch_foreign`]. If the thread has magazines,
-/// its heap is locked.
+/// Time for a sample: until it is complete, all frees come to [`watch`] or [`watch_foreign`]. If the thread has
+/// magazines, its heap is locked.
 #[cold]
 #[inline(never)]
 fn begin(shared: &Shared, local: &Local) {
@@ -220,8 +222,8 @@ fn begin(shared: &Shared, local: &Local) {
     local.habit().sample.begin();
 }
 
-/// One free of the sample, into a current pool or another of the thread's. It is done: at the end of a sample this waits for
-/// the heap's lock, and while an owner sleeps there its pools may be handed over.
+/// One free of the sample, into a current pool or another of the thread's. It is done: at the end of a sample this
+/// waits for the heap's lock, and while an owner sleeps there its pools may be handed over.
 pub(crate) fn watch(shared: &Shared, local: &Local, current: bool) {
     if local.habit().sample.enter(current) {
         end(shared, local);

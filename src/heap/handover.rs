@@ -1,4 +1,5 @@
-//! Making partly used pools of a living thread everybody's, when the arena is full and another thread asks for their slab.
+//! Making partly used pools of a living thread everybody's, when the arena is full and another thread asks for their
+//! slab.
 //!
 //! Only its owner may touch what it freed into a pool, for it does so with plain stores. A pool handed over goes to the
 //! common heap, by its tags; from then on its former owner frees its chunks as any other thread does, and who needs one
@@ -7,12 +8,12 @@
 //! - An owner that runs hands over its own pools: it is asked to ([`ask`]), and does so when it next takes its
 //!   heap's lock ([`answer`]).
 //! - For an owner that sleeps, the asking thread does it: it changes the tags first, and then makes sure that the owner
-//!   sleeps in a system call of its own, which may be the wait for its heap's lock. There is none between reading a tag and
-//!   the store of a free, so that it will read the new tag when it wakes. If it does not sleep, the old tags are put back;
-//!   frees in between went to the outbox or to magazines, from where they find home by the tag of that time.
+//!   sleeps in a system call of its own, which may be the wait for its heap's lock. There is none between reading a tag
+//!   and the store of a free, so that it will read the new tag when it wakes. If it does not sleep, the old tags are
+//!   put back; frees in between went to the outbox or to magazines, from where they find home by the tag of that time.
 //!
-//! Current pools are not handed over. What a running owner has in magazines it gives back to its pools before, unless it
-//! is about to allocate of that slab.
+//! Current pools are not handed over. What a running owner has in magazines it gives back to its pools before, unless
+//! it is about to allocate of that slab.
 
 use super::shared::{COMMON, Shared};
 use super::slot::Slot;
@@ -28,8 +29,8 @@ const PATIENCE: usize = 16;
 /// One turn in so many asks the kernel who sleeps.
 const PROOF_EACH: usize = 4;
 
-/// Calls `attempt` while others hand over what they have of the slab. `None`: nobody has anything, or those who have do not
-/// come by.
+/// Calls `attempt` while others hand over what they have of the slab. `None`: nobody has anything, or those who have do
+/// not come by.
 pub(crate) fn ask<T>(shared: &Shared, class: Class, attempt: impl Fn() -> Option<T>) -> Option<T> {
     let mut turn = 0;
     let found = loop {
@@ -70,8 +71,8 @@ fn look_around(shared: &Shared, class: Class, proof: bool) -> bool {
     promising
 }
 
-/// Hands over what a thread that is not in the arena has of the slab; whether it sleeps. Its heap is locked, and it is not
-/// the caller's.
+/// Hands over what a thread that is not in the arena has of the slab; whether it sleeps. Its heap is locked, and it is
+/// not the caller's.
 fn from_sleeper(shared: &Shared, slot: &Slot, class: Class) -> bool {
     if !os::seems_asleep(slot.owner.thread()) {
         return false;
@@ -95,8 +96,8 @@ fn from_sleeper(shared: &Shared, slot: &Slot, class: Class) -> bool {
     asleep
 }
 
-/// By a running owner with its heap locked: hands over pools of the slab that is wanted, but for one if that is the slab it
-/// `serves`, which it is about to allocate of.
+/// By a running owner with its heap locked: hands over pools of the slab that is wanted, but for one if that is the
+/// slab it `serves`, which it is about to allocate of.
 #[cold]
 #[inline(never)]
 pub(crate) fn answer(shared: &Shared, slot: &Slot, serves: Option<Class>) {
@@ -121,7 +122,8 @@ fn givers<'a>(shared: &'a Shared, slot: &'a Slot, class: Class) -> impl Iterator
     slot.listed(shared, class).filter(|&unit| Pool::at(shared.map(), unit).can_give())
 }
 
-/// Moves a pool, already tagged, to the common heap's lists. Both heaps are locked, and the owner does not touch the pool.
+/// Moves a pool, already tagged, to the common heap's lists. Both heaps are locked, and the owner does not touch the
+/// pool.
 fn hand_over(shared: &Shared, slot: &Slot, common: &Slot, unit: usize) {
     let map = shared.map();
     let pool = Pool::at(map, unit);

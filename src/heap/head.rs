@@ -63,8 +63,8 @@ impl Head {
         head
     }
 
-    /// By a thief: swaps the head, if it still is `first`, for the mark and notes what it was, be it the usual end. Nothing
-    /// is pending.
+    /// By a thief: swaps the head, if it still is `first`, for the mark and notes what it was, be it the usual end.
+    /// Nothing is pending.
     pub(crate) fn mark(&self, first: usize, note: &Note) -> bool {
         if (first < FLOOR && first != END) || !self.swap(first, note.mark()) {
             return false;
@@ -73,8 +73,8 @@ impl Head {
         true
     }
 
-    /// By a thief: the list behind the mark, if the owner slept after it was set, the mark still stands, and the list is
-    /// `worth` taking. Else the list is put back, or left to the owner to settle.
+    /// By a thief: the list behind the mark, if the owner slept after it was set, the mark still stands, and the list
+    /// is `worth` taking. Else the list is put back, or left to the owner to settle.
     pub(crate) fn confirm(&self, note: &Note, asleep: bool, worth: impl Fn(usize) -> bool) -> Option<usize> {
         let (first, mark) = (note.pending()?, note.mark());
         // A push that begins after the owner slept may find either end mark; nothing is missing from its list.
@@ -132,8 +132,8 @@ mod models {
         /// A chunk beside the list: the owner's to take without the lock when that has ended.
         beside: UnsafeCell<Option<usize>>,
     }
-    // SAFETY: `owed` is reached under the lock, as in the shipped code; chunks, and what lies beside the list, by who holds
-    // them, as the models check.
+    // SAFETY: `owed` is reached under the lock, as in the shipped code; chunks, and what lies beside the list, by who
+    // holds them, as the models check.
     unsafe impl Sync for Thread {}
     // SAFETY: as above.
     unsafe impl Send for Thread {}

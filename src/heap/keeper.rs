@@ -47,13 +47,13 @@ impl Keeper {
         self.heap.load(Ordering::Relaxed)
     }
 
-    /// Whether a heap other than `own` may.
+    /// Whether a heap other than `own` may keep spans.
     fn is_other(&self, own: Option<&Slot>) -> bool {
         let keeper = self.get();
         keeper != 0 && Some(keeper) != own.map(Slot::number)
     }
 
-    /// Whether this heap may.
+    /// Whether this heap is known to keep spans.
     #[inline(always)]
     fn knows(&self, slot: &Slot) -> bool {
         let keeper = self.get();

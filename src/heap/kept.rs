@@ -199,8 +199,8 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// With the fences that the models cannot have: while one thread takes spans and keeps them again, another takes them
-    /// back.
+    /// With the fences that the models cannot have: while one thread takes spans and keeps them again, another takes
+    /// them back.
     #[test]
     fn a_span_is_in_one_hand() {
         const TURNS: usize = 100_000;

@@ -6,7 +6,7 @@ use super::pace::Look;
 use super::recover;
 use super::refill::Served;
 use super::shared::Shared;
-use crate::class::{UNIT, large_slab, short_large_slab};
+use crate::class::{UNIT, large_slab, large_slab_unchecked};
 use crate::os;
 use crate::span::space::{Space, Span};
 use crate::span::tag;
@@ -15,8 +15,8 @@ use crate::span::wipe::wipe;
 /// From this many bytes on, moving pages beats copying bytes into memory that is not warm (measured: a 4 KiB fault
 /// costs as much as copying some 10 KiB, a call that moves any number of pages some microseconds).
 const MOVE_FROM: usize = 1 << 20;
-/// Each span that pages were moved to keeps two of the process's mappings (65,530 by default) for good: shorter blocks are
-/// moved into the arena's first part only.
+/// Each span that pages were moved to keeps two of the process's mappings (65,530 by default) for good: shorter blocks
+/// are moved into the arena's first part only.
 const MOVE_BELOW: usize = 8 << 30;
 /// Blocks from this size on are moved anywhere.
 const MOVE_ALWAYS: usize = 64 << 20;
@@ -49,7 +49,7 @@ pub(crate) fn at_hand(shared: &Shared, local: &Local, size: usize) -> Option<usi
     if size > LONGEST {
         return None;
     }
-    shared.take_kept(local, short_large_slab(size) / UNIT)
+    shared.take_kept(local, large_slab_unchecked(size) / UNIT)
 }
 
 /// Frees a block whose unit has the tag of a large one's first by having the thread's heap keep its span. `false`: it

@@ -66,12 +66,12 @@ impl Chunks {
     }
 
     /// There is no current pool: so many frees until the list is set aside.
-    pub(crate) fn load(&self, room: usize) {
+    pub(crate) fn set_room(&self, room: usize) {
         self.bytes.set(room);
     }
 
     /// Chunks put since then, while there is no current pool.
-    pub(crate) fn put_since_load(&self, class: Class) -> u32 {
+    pub(crate) fn put_since_set(&self, class: Class) -> u32 {
         class.magazine().saturating_sub(self.bytes.get()) as u32
     }
 
@@ -110,8 +110,8 @@ pub(crate) struct FromLast(usize);
 /// A thread's part of one arena. All-zero bytes are one without a heap.
 ///
 /// The map's words and the tag are kept here, where plain loads reach them; they mean something while the thread has a
-/// heap. While its frees are watched, `last` is [`NOWHERE`]: no address is the arena's then, and the slow half gets all of
-/// them that are not of current pools.
+/// heap. While its frees are watched, `last` is [`NOWHERE`]: no address is the arena's then, and the slow half gets all
+/// of them that are not of current pools.
 #[repr(C)]
 pub(crate) struct Local {
     chunks: [Chunks; CLASSES],
@@ -121,8 +121,8 @@ pub(crate) struct Local {
     units: Cell<usize>,
     /// Their tags, from the last unit's on.
     tags: Cell<*const AtomicU64>,
-    /// [`OwnerTag`] of the heap, and whether the thread has magazines. Written under the heap's lock, by its owner; thieves
-    /// read it there.
+    /// [`OwnerTag`] of the heap, and whether the thread has magazines. Written under the heap's lock, by its owner;
+    /// thieves read it there.
     tag: Cell<u64>,
     /// The units' classes, in the order of the tags.
     classes: Cell<*const Cell32>,
@@ -268,8 +268,8 @@ impl Local {
         tag.load(Ordering::Relaxed)
     }
 
-    /// Class of a pool's unit. Beside its tag, and not behind it in the pool's record: that would be a second load on the
-    /// way to the list, from a line that the pool's owner writes to.
+    /// Class of a pool's unit. Beside its tag, and not behind it in the pool's record: that would be a second load on
+    /// the way to the list, from a line that the pool's owner writes to.
     #[inline(always)]
     pub(crate) fn class_of(&self, unit: FromLast) -> Class {
         // SAFETY: as in `tag_of`, of the classes.
@@ -299,16 +299,16 @@ impl Local {
 
     /// As [`Local::free_by_address`], with its unit.
     ///
-    /// What lies in the current pool of any slab is a chunk of it, so the tag is asked about all others only. (A unit that
-    /// is of no pool may have an old class.)
+    /// What lies in the current pool of any slab is a chunk of it, so the tag is asked about all others only. (A unit
+    /// that is of no pool may have an old class.)
     #[inline(always)]
     pub(crate) fn free_in(&self, unit: FromLast, freed: usize) -> Beside {
         let class = self.class_of(unit);
         if self.chunks(class).push(freed) { Beside::Done } else { self.free_tagged(class, freed, self.tag_of(unit)) }
     }
 
-    /// Frees a chunk with this tag that is not of its slab's current pool: to its own pool's list, to the slab's list if the
-    /// thread has magazines, or to the other heaps' chunks.
+    /// Frees a chunk with this tag that is not of its slab's current pool: to its own pool's list, to the slab's list
+    /// if the thread has magazines, or to the other heaps' chunks.
     #[inline(always)]
     fn free_tagged(&self, class: Class, freed: usize, tag: u64) -> Beside {
         match self.tag().own_record(tag) {

@@ -9,9 +9,9 @@
 //! pools. A list that has ended goes on with what was set aside (after Bonwick and Adams, "Magazines and Vmem", 2001,
 //! where each processor has two, loaded and previous).
 //!
-//! To their pools the chunks of a list, and those set aside, are in use. A program that frees much more than it allocates
-//! would have each chunk go through a list for nothing: then the thread does without (`Habit::exchange`). Before it takes
-//! fresh memory for a pool of 64 KiB or more all of them go back.
+//! To their pools the chunks of a list, and those set aside, are in use. A program that frees much more than it
+//! allocates would have each chunk go through a list for nothing: then the thread does without (`Habit::exchange`).
+//! Before it takes fresh memory for a pool of 64 KiB or more all of them go back.
 
 use core::cell::Cell;
 
@@ -64,7 +64,7 @@ pub(crate) fn begin(shared: &Shared, slot: &Slot, local: &Local) {
         if slot.slab(class).current().is_some() {
             slot.shelve_list(shared, local, class);
         }
-        local.chunks(class).load(class.magazine());
+        local.chunks(class).set_room(class.magazine());
         // From now on these go to the list.
         if class.is_traded() {
             send_home(shared, local.take_outbox(class));
@@ -81,7 +81,7 @@ pub(crate) fn set_aside(shared: &Shared, local: &Local, class: Class) {
     let _held = slot.lock.lock();
     steal::settle(slot, local, class);
     let (chunks, magazine) = (local.chunks(class), slot.magazine(class));
-    chunks.load(class.magazine());
+    chunks.set_room(class.magazine());
     // Most were allocated again meanwhile.
     let stays = !chunk::is_longer(chunks.list.get(), class.magazine() as u32 / 4);
     let gives_up = !stays && {
@@ -104,8 +104,8 @@ pub(crate) fn set_aside(shared: &Shared, local: &Local, class: Class) {
 /// it may be time for a sample, and the thread has no magazines any more.
 pub(crate) fn reload(shared: &Shared, slot: &Slot, local: &Local, class: Class) -> Option<Served> {
     let (chunks, magazine) = (local.chunks(class), slot.magazine(class));
-    let put = chunks.put_since_load(class);
-    chunks.load(class.magazine());
+    let put = chunks.put_since_set(class);
+    chunks.set_room(class.magazine());
     let list = magazine.take();
     if list < chunk::FLOOR {
         magazine.turns.set(0);
@@ -137,7 +137,7 @@ pub(crate) fn load(shared: &Shared, slot: &Slot, local: &Local, class: Class, un
             (None, pool.live())
         }
     });
-    chunks.load(class.magazine());
+    chunks.set_room(class.magazine());
     // Lent chunks are few from here on: what is freed of others' need not go home at once.
     local.hurry(class, false);
     slab.put(map, unit, live, true);
@@ -152,8 +152,8 @@ fn taken_at_once(class: Class) -> u32 {
     class.magazine() as u32 / 2
 }
 
-/// Gives a slab's list and what is set aside back. By the owner, or for one that is gone; the heap is locked, nothing is
-/// owed, and the slab has no current pool.
+/// Gives a slab's list and what is set aside back. By the owner, or for one that is gone; the heap is locked, nothing
+/// is owed, and the slab has no current pool.
 pub(crate) fn unload(shared: &Shared, slot: &Slot, local: &Local, class: Class) {
     flush(shared, slot, local, local.chunks(class).list.take());
     if local.has_magazines() {

@@ -261,8 +261,8 @@ fn a_list_is_taken_from_a_sleeper_that_wakes() {
     });
 }
 
-/// A thread frees another's blocks, sleeps and wakes, while that one looks for what its pools miss. Four of these chunks
-/// are gathered at most.
+/// A thread frees another's blocks, sleeps and wakes, while that one looks for what its pools miss. Four of these
+/// chunks are gathered at most.
 #[test]
 fn what_a_sleeper_gathered_is_taken() {
     explore("gathered", 8000, |world| {
@@ -284,8 +284,8 @@ fn what_a_sleeper_gathered_is_taken() {
     });
 }
 
-/// A thread that uses pools in part sleeps and wakes, frees and allocates, while another asks for chunks of that slab in a
-/// full arena.
+/// A thread that uses pools in part sleeps and wakes, frees and allocates, while another asks for chunks of that slab
+/// in a full arena.
 #[test]
 fn pools_are_handed_over_by_owners_and_for_sleepers() {
     explore("handover", 8000, |world| {

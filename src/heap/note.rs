@@ -9,8 +9,8 @@ const PENDING: usize = 1;
 /// In a [`Note`]: the mark is [`OWED_AGAIN`], not [`OWED`].
 const AGAIN: usize = 4;
 
-/// What a thief has taken of a list and may have to give back, and which mark it has left, or the next one will leave: one
-/// in which the list itself cannot end. Under the heap's lock. All-zero bytes: nothing.
+/// What a thief has taken of a list and may have to give back, and which mark it has left, or the next one will leave:
+/// one in which the list itself cannot end. Under the heap's lock. All-zero bytes: nothing.
 #[repr(transparent)]
 pub(crate) struct Note(Cell<usize>);
 

@@ -1,7 +1,7 @@
 //! Chunks of other heaps' pools on their way home, batched per pool (after BatchIt, ISMM 2024).
 //!
-//! A thread gathers what it frees of others in one list per slab ([`Gathered`](super::gathered::Gathered)). It may allocate
-//! from that list again; what becomes too much goes home here, in one walk that sorts it by pool.
+//! A thread gathers what it frees of others in one list per slab ([`Gathered`](super::gathered::Gathered)). It may
+//! allocate from that list again; what becomes too much goes home here, in one walk that sorts it by pool.
 
 use core::mem::MaybeUninit;
 

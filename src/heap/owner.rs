@@ -21,8 +21,9 @@ impl Owner {
         self.thread.get()
     }
 
-    /// Whether the thread has ended. In a process that was made by the system call `clone` alone, without fork handlers,
-    /// neither its own thread is known by the number that is written here nor are the others: nobody is gone there.
+    /// Whether the thread has ended. In a process that was made by the system call `clone` alone, without fork
+    /// handlers, neither its own thread is known by the number that is written here nor are the others: nobody is gone
+    /// there.
     pub(crate) fn is_gone(&self) -> bool {
         self.process.get() == os::process_id() && os::thread_is_gone(self.thread.get())
     }

@@ -9,9 +9,9 @@ const MOST: u32 = 8;
 /// Whether a request may go on without a look.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// It fails then, and so it may not.
+    /// Without one it would fail: it always looks.
     Sure,
-    /// The system may serve it.
+    /// The system may serve it: looks are spaced out.
     Paced,
 }
 

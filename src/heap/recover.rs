@@ -29,8 +29,9 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
     let now = shared.recoveries.get();
     // The caller's own first: what it has gathered goes home, and may be all that others' pools miss.
     let sent_own = own.is_some_and(give_own);
-    // Another thread's look that began after this one was asked for serves as well, unless the caller has just sent chunks
-    // home: pools that the other looked at may have missed them. (While it waited here it may not have counted as asleep.)
+    // Another thread's look that began after this one was asked for serves as well, unless the caller has just sent
+    // chunks home: pools that the other looked at may have missed them. (While it waited here it may not have counted
+    // as asleep.)
     if now.wrapping_sub(asked) >= 2 && !sent_own {
         return true;
     }

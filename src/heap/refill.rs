@@ -39,8 +39,8 @@ impl Served {
     }
 }
 
-/// A chunk that takes no lock: the first of the thread's list, or what its current pool can still give. `None`: there is
-/// neither, or the thread is to allocate from what it freed of other heaps', or the list must be looked after first.
+/// A chunk that takes no lock: the first of the thread's list, or what its current pool can still give. `None`: there
+/// is neither, or the thread is to allocate from what it freed of other heaps', or the list must be looked after first.
 ///
 /// Without the heap's lock: only the owner touches its current pool, unless a recovering thread took the list, which
 /// then ends in another mark.
@@ -177,8 +177,8 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
     }
 }
 
-/// One of the chunks of other heaps that the thread has gathered, which become its list; or they are sent home, and it is
-/// `None`.
+/// One of the chunks of other heaps that the thread has gathered, which become its list; or they are sent home, and it
+/// is `None`.
 fn from_outbox(shared: &Shared, slot: &Slot, local: &Local, class: Class) -> Option<Served> {
     let (slab, chunks) = (slot.slab(class), local.chunks(class));
     let gathered = local.gathered_count(class);

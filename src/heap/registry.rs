@@ -10,7 +10,7 @@ use crate::lock::{Fork, Lock};
 use crate::os;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
 
-/// Held while arenas come and go, and while a thread exits.
+/// Held while arenas come and go, and while a thread exits. What it protects is read and written Relaxed.
 static LOCK: Lock = Lock::new();
 /// Address of the first arena's [`Shared`]; under the lock.
 static FIRST: AtomicUsize = AtomicUsize::new(0);
@@ -51,8 +51,8 @@ pub(crate) fn enter(
     Some(made)
 }
 
-/// Takes an arena from the registry and from its threads; none will find it afterwards. Under the lock, for a thread that
-/// ends must either find its arena here, or itself free of it: its lists of the primary one end with it.
+/// Takes an arena from the registry and from its threads; none will find it afterwards. Under the lock, for a thread
+/// that ends must either find its arena here, or itself free of it: its lists of the primary one end with it.
 pub(crate) fn leave(shared: &Shared) {
     let _held = LOCK.lock();
     death::bury_all(shared);
@@ -123,10 +123,10 @@ extern "C" fn after_fork_in_parent() {
     LOCK.unlock_after_fork();
 }
 
-/// The other threads do not exist in the child. None had its heap's lock; what one of them was doing without it leaks at
-/// most the chunk or span it was freeing or taking, or the list that it was fetching from its current pool. A chunk that it
-/// had freed and not counted yet is counted here: the pool would seem to have lost it, and when it came back, to have got
-/// one that it never gave.
+/// The other threads do not exist in the child. None had its heap's lock; what one of them was doing without it leaks
+/// at most the chunk or span it was freeing or taking, or the list that it was fetching from its current pool. A chunk
+/// that it had freed and not counted yet is counted here: the pool would seem to have lost it, and when it came back,
+/// to have got one that it never gave.
 extern "C" fn after_fork_in_child() {
     Fork::end();
     each(Shared::unlock_after_fork);

@@ -9,7 +9,8 @@ pub(super) const LESSONS: u32 = SAMPLE / 4;
 /// What the model tells apart: all courses of the last six frees.
 const COURSES: usize = 1 << 6;
 
-/// The model is given the thread's own chunks alone: as many as it takes to judge it, whatever else is freed in between.
+/// The model is given the thread's own chunks alone: as many as it takes to judge it, whatever else is freed in
+/// between.
 ///
 /// All-zero bytes: none is being taken. The owner's.
 #[repr(C)]
@@ -67,8 +68,8 @@ impl Sample {
         self.traded.get() > 0 && self.traded.get() * part >= seen
     }
 
-    /// Enters a free of a chunk of the thread's own, into the current pool or not; whether the sample is complete. One is
-    /// being taken.
+    /// Enters a free of a chunk of the thread's own, into the current pool or not; whether the sample is complete. One
+    /// is being taken.
     pub(super) fn enter(&self, current: bool) -> bool {
         let course = self.course.get() as usize % COURSES;
         let sure = self.sure[course].get();

@@ -188,8 +188,8 @@ impl Shared {
         self.departed.load(Ordering::Relaxed) != 0
     }
 
-    /// Takes a pool of the slab with chunks to give from a departed heap, for `heir`, whose lock the caller holds. Looks
-    /// at some heaps only, and reads their inboxes on the way, so that what comes back to them becomes free.
+    /// Takes a pool of the slab with chunks to give from a departed heap, for `heir`, whose lock the caller holds.
+    /// Looks at some heaps only, and reads their inboxes on the way, so that what comes back to them becomes free.
     pub(crate) fn inherit(&self, heir: &Slot, class: Class) -> Option<usize> {
         self.with_slots(|slots| {
             let mut at = slots.departed;
@@ -246,7 +246,8 @@ impl Shared {
 
     /// Units of pools that are carved to their end.
     pub(crate) fn filled(&self) -> usize {
-        // Relaxed: a count that guides a guess. In the child of a fork it may lack a pool whose owner was about to enter it.
+        // Relaxed: a count that guides a guess. In the child of a fork it may lack a pool whose owner was about to
+        // enter it.
         (self.filled.load(Ordering::Relaxed) as isize).max(0) as usize
     }
 

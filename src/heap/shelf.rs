@@ -28,11 +28,11 @@ impl Slot {
         self.shelve_list(shared, local, class);
     }
 
-    /// Takes a pool's worth of units: free ones, or else those of another slab's pool which its owner has emptied, or else
-    /// kept or fresh ones.
+    /// Takes a pool's worth of units: free ones, or else those of another slab's pool which its owner has emptied, or
+    /// else kept or fresh ones.
     ///
-    /// A current pool's frees are not counted, so that nothing tells when it is empty. A program whose sizes change would
-    /// keep a pool of each slab that it ever used.
+    /// A current pool's frees are not counted, so that nothing tells when it is empty. A program whose sizes change
+    /// would keep a pool of each slab that it ever used.
     pub(crate) fn take_span(&self, shared: &Shared, units: usize, align: usize) -> Option<Span> {
         let local = self.local().filter(|_| units >= WORTH_UNITS);
         let Some(local) = local else { return shared.take(self, units, align) };
@@ -71,8 +71,8 @@ impl Slot {
         }
     }
 
-    /// Puts the owner's list of a slab back into its current pool, and that into the heap's lists or, if it is empty, to the
-    /// arena; without a pool its chunks go each to its own, or home. Nothing is owed.
+    /// Puts the owner's list of a slab back into its current pool, and that into the heap's lists or, if it is empty,
+    /// to the arena; without a pool its chunks go each to its own, or home. Nothing is owed.
     pub(super) fn shelve_list(&self, shared: &Shared, local: &Local, class: Class) {
         let slab = self.slab(class);
         let Some(unit) = slab.current() else {

@@ -95,8 +95,8 @@ impl Slot {
     pub(crate) fn local(&self) -> Option<&Local> {
         // SAFETY: the owner sets the address when it attaches and clears it, under this heap's lock, before its
         // thread-local storage ends; callers hold the lock or are the owner, or keep owners from ending: they hold the
-        // registry's lock, or are the child of a fork, where the storage of all stays. (Where an owner ended without a word
-        // `death` clears it, for which callers look first.)
+        // registry's lock, or are the child of a fork, where the storage of all stays. (Where an owner ended without a
+        // word `death` clears it, for which callers look first.)
         unsafe { (self.local.get() as *const Local).as_ref() }
     }
 
@@ -109,8 +109,8 @@ impl Slot {
         self.local.set(local.map_or(0, |local| core::ptr::from_ref(local) as usize))
     }
 
-    /// Whether the owner is to have a chunk from the pools that threads share: one that uses little of a slab would hold a
-    /// pool and an OS page for it.
+    /// Whether the owner is to have a chunk from the pools that threads share: one that uses little of a slab would
+    /// hold a pool and an OS page for it.
     pub(crate) fn shares(&self, class: Class) -> bool {
         let slab = self.slab(class);
         self.number() > CROWD && class.shares() && slab.may_be_lent()
@@ -126,8 +126,8 @@ impl Slot {
         slab.available.iter(shared.map()).chain(slab.full.iter(shared.map()))
     }
 
-    /// Tells the owner's list which frees are its own: those into the current pool, if that is the owner's habit. The heap
-    /// is locked.
+    /// Tells the owner's list which frees are its own: those into the current pool, if that is the owner's habit. The
+    /// heap is locked.
     pub(crate) fn enter_pool(&self, shared: &Shared, local: &Local, class: Class) {
         let (slab, chunks) = (self.slab(class), local.chunks(class));
         match slab.current() {
@@ -224,8 +224,8 @@ impl Slot {
         }
     }
 
-    /// Decides anew where a listed pool stands. By the owner, or for a heap without one under its lock. `warm`: the calling
-    /// thread itself freed chunks of it a moment ago, and so had better allocate them soon.
+    /// Decides anew where a listed pool stands. By the owner, or for a heap without one under its lock. `warm`: the
+    /// calling thread itself freed chunks of it a moment ago, and so had better allocate them soon.
     pub(crate) fn look(&self, shared: &Shared, unit: usize, warm: bool) {
         let map = shared.map();
         let pool = Pool::at(map, unit);
@@ -241,8 +241,8 @@ impl Slot {
         }
     }
 
-    /// Reads the inbox. By the owner, or for a heap without one under its lock. Pools that were made over while they stood
-    /// here, or were entered, are passed on.
+    /// Reads the inbox. By the owner, or for a heap without one under its lock. Pools that were made over while they
+    /// stood here, or were entered, are passed on.
     pub(crate) fn hear(&self, shared: &Shared) {
         let map = shared.map();
         for unit in self.inbox.take(|unit| Pool::at(map, unit).inbox_next().load(crate::sync::Ordering::Relaxed)) {
@@ -257,12 +257,12 @@ impl Slot {
         }
     }
 
-    /// Reads the inbox of a heap without an owner, unless somebody else has the heap: by whoever has put something there,
-    /// or has just unlocked the heap. (Those who lock it for a glance do not, and what comes meanwhile waits.)
+    /// Reads the inbox of a heap without an owner, unless somebody else has the heap: by whoever has put something
+    /// there, or has just unlocked the heap. (Those who lock it for a glance do not, and what comes meanwhile waits.)
     pub(crate) fn hear_unowned(&self, shared: &Shared) {
         loop {
-            // What the caller has put there, or has unlocked, is to be seen by the other before that is asked for: one of the
-            // two then sees what the other did.
+            // What the caller has put there, or has unlocked, is to be seen by the other before that is asked for: one
+            // of the two then sees what the other did.
             fence(Ordering::SeqCst);
             if self.inbox.is_empty() || self.has_owner() {
                 return;

@@ -31,7 +31,8 @@ fn of_slab(shared: &Shared, class: Class) -> Usage {
     usage
 }
 
-/// Adds a class's pools, and how many of their chunks are in the callers' hands, less those that are free in other heaps.
+/// Adds a class's pools, and how many of their chunks are in the callers' hands, less those that are free in other
+/// heaps.
 fn count(shared: &Shared, class: Class, usage: &mut Usage) -> isize {
     let map = shared.map();
     let (mut live, mut foreign) = (0, 0);

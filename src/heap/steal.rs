@@ -1,24 +1,24 @@
 //! Taking an idle thread's lists at no cost to the thread's fast path.
 //!
 //! A thread that went idle may hold, for each slab it touched, a pool none of whose chunks is in use: they are in the
-//! thread's list, or others returned them. It may also hold other heaps' chunks, borrowed or gathered, and, where it has
-//! magazines, any chunks. (What is set aside in these is under the heap's lock, and taken from whomever.) The lists are the
-//! thread's alone, popped and pushed with plain loads and stores, so that another thread must not simply take them. Under
-//! the heap's lock, which keeps the owner out of most of its slow paths:
+//! thread's list, or others returned them. It may also hold other heaps' chunks, borrowed or gathered, and, where it
+//! has magazines, any chunks. (What is set aside in these is under the heap's lock, and taken from whomever.) The lists
+//! are the thread's alone, popped and pushed with plain loads and stores, so that another thread must not simply take
+//! them. Under the heap's lock, which keeps the owner out of most of its slow paths:
 //!
 //! 1. The list is looked at: is it worth taking? A glance, to be confirmed.
 //! 2. Its head is swapped for the end mark `OWED`, and the old head noted in `owed`. The owner, should it run, finds
 //!    an empty list. (The first of what it has gathered is linked then, see `gathered`.)
-//! 3. The kernel is asked whether the owner sleeps in a system call of its own (`os::asleep`). If so it is not between the
-//!    load and the store of a pop or push, nor about to refill an ended list without the lock, and no store of its is
-//!    under way. If the head then still is the mark, the list is ours.
+//! 3. The kernel is asked whether the owner sleeps in a system call of its own (`os::asleep`). If so it is not between
+//!    the load and the store of a pop or push, nor about to refill an ended list without the lock, and no store of its
+//!    is under way. If the head then still is the mark, the list is ours.
 //! 4. A pool's list is counted again, now that nobody changes it: only if it is whole is the pool given away.
 //!
 //! Whatever else happens, the owner can tell at its next slow path: its list ends in `OWED` exactly if what was taken
-//! is missing from it ([`settle`]). If an operation was under way in step 2, its store undid the swap, and the list ends
-//! in `END`. A later thief can tell as well, if the owner sleeps all the while that it looks along the list ([`resolve`]).
-//! Thereafter the list may end in `OWED` although nothing is owed. The next mark is another one then, `OWED_AGAIN`, and so by
-//! turns: what ends in a mark of old is not mistaken.
+//! is missing from it ([`settle`]). If an operation was under way in step 2, its store undid the swap, and the list
+//! ends in `END`. A later thief can tell as well, if the owner sleeps all the while that it looks along the list
+//! ([`resolve`]). Thereafter the list may end in `OWED` although nothing is owed. The next mark is another one then,
+//! `OWED_AGAIN`, and so by turns: what ends in a mark of old is not mistaken.
 
 use super::links::Memory;
 use super::local::{Chunks, Local};
@@ -31,7 +31,7 @@ use crate::os;
 use crate::slab::chunk::{self, Listed};
 use crate::slab::pool::Pool;
 
-/// Longest list of other heaps' chunks that is followed.
+/// Longest list of chunks of any pools that is followed.
 const LONGEST: u32 = 1 << 20;
 
 /// No mark.
@@ -82,7 +82,8 @@ fn resolve(shared: &Shared, slot: &Slot, local: &Local) -> bool {
     if !Class::all().any(noted) {
         return false;
     }
-    // By class, of the list and of the outbox: marks, or else `UNSEEN`. Of few bytes, for a full arena is met on any stack.
+    // By class, of the list and of the outbox: marks, or else `UNSEEN`. Of few bytes, for a full arena is met on any
+    // stack.
     let mut ends = [[UNSEEN; 2]; CLASSES];
     let asleep = os::asleep_throughout(slot.owner.thread(), || {
         for class in Class::all().filter(|&class| noted(class)) {
@@ -166,15 +167,16 @@ fn dispose(shared: &Shared, slot: &Slot, chunks: &Chunks, class: Class, first: u
     }
 }
 
-/// Whether nobody uses a chunk of the class's current pool: all that were carved are in the list, beside it, or returned.
-/// Without such a pool, whether there is a list.
+/// Whether nobody uses a chunk of the class's current pool: all that were carved are in the list, beside it, or
+/// returned. Without such a pool, whether there is a list.
 fn worth_taking(shared: &Shared, slot: &Slot, class: Class, head: usize) -> bool {
     let Some(unit) = slot.slab(class).current() else {
         return foreign(shared, head);
     };
     let pool = Pool::at(shared.map(), unit);
     let base = shared.map().address(unit) as usize;
-    // Asked in this order: who returns the last chunk announces the pool with it, and enters it in the inbox afterwards.
+    // Asked in this order: who returns the last chunk announces the pool with it, and enters it in the inbox
+    // afterwards.
     pool.is_unused(base, head) && !pool.remote().announced()
 }
 

@@ -18,11 +18,11 @@ pub(crate) struct Slab {
     pools: Cell32,
     /// Times that the owner might have borrowed.
     chances: Cell32,
-    /// Chunks that the owner has had from pools that threads share; from bit [`RETURNED`] on, how often it has sent home at
-    /// once what it freed.
+    /// Chunks that the owner has had from pools that threads share; from bit [`RETURNED`] on, how often it has sent
+    /// home at once what it freed.
     lent: Cell32,
-    /// Whether memory ran out: all full pools were looked through then, and say so when their next chunk is back (but for
-    /// returns that were under way, and pools whose owner died).
+    /// Whether memory ran out: all full pools were looked through then, and say so when their next chunk is back (but
+    /// for returns that were under way, and pools whose owner died).
     eager: Cell32,
     /// Pools that were emptied and taken out of service, up to [`CHURNS`].
     emptied: Cell32,
@@ -100,8 +100,8 @@ impl Slab {
         self.eager.set(eager.into());
     }
 
-    /// Looks through the full pools: those with chunks to give become available, the others will say when they have one. A
-    /// return that another thread is about to make meanwhile may be missed.
+    /// Looks through the full pools: those with chunks to give become available, the others will say when they have
+    /// one. A return that another thread is about to make meanwhile may be missed.
     pub(crate) fn look_through(&self, shared: &Shared) {
         let map = shared.map();
         self.set_eager(true);
@@ -116,8 +116,9 @@ impl Slab {
         }
     }
 
-    /// Places the next looks of the listed pools anew, where there is no owner any more: what that freed since the last ones,
-    /// nobody would take into account, and an empty pool would go unnoticed. What comes back meanwhile may be missed.
+    /// Places the next looks of the listed pools anew, where there is no owner any more: what that freed since the last
+    /// ones, nobody would take into account, and an empty pool would go unnoticed. What comes back meanwhile may be
+    /// missed.
     pub(crate) fn rest(&self, map: &Map) {
         for pool in self.available.iter(map).map(|unit| Pool::at(map, unit)) {
             pool.rest_available(pool.live());
@@ -127,7 +128,8 @@ impl Slab {
         }
     }
 
-    /// Counts anew what the pools have free beside the thread's list. The owner is gone, and may have been about to count.
+    /// Counts anew what the pools have free beside the thread's list. The owner is gone, and may have been about to
+    /// count.
     pub(crate) fn recount(&self, map: &Map) {
         for unit in self.available.iter(map).chain(self.full.iter(map)).chain(self.current()) {
             Pool::at(map, unit).recount(map.address(unit) as usize);
@@ -158,8 +160,8 @@ impl Slab {
         }
     }
 
-    /// Puts a pool that is in no list, `live` chunks of which are in use, among the available or the full ones. `first`: it
-    /// serves next.
+    /// Puts a pool that is in no list, `live` chunks of which are in use, among the available or the full ones.
+    /// `first`: it serves next.
     pub(crate) fn put(&self, map: &Map, unit: usize, live: u32, first: bool) {
         let pool = Pool::at(map, unit);
         if !pool.can_give() {
@@ -183,8 +185,8 @@ impl Slab {
         self.lent.set(0);
     }
 
-    /// Whether the next chunk of another heap that the owner frees is to go home at once: as often as it was lent one, and
-    /// while it has no pool of the slab. Gathered, what threads use in turn would be there once for each of them.
+    /// Whether the next chunk of another heap that the owner frees is to go home at once: as often as it was lent one,
+    /// and while it has no pool of the slab. Gathered, what threads use in turn would be there once for each of them.
     pub(crate) fn gives_back(&self) -> bool {
         self.pools.get() == 0 && self.lent.get() >> RETURNED < self.lent()
     }
@@ -204,8 +206,9 @@ impl Slab {
         self.current.set(unit.map_or(0, |unit| unit as u32 + 1));
     }
 
-    /// Counts a chance of the owner's to allocate from what it freed of other heaps' chunks; whether it is to. Not each time:
-    /// borrowed for good, what a thread without magazines was once handed would make each of its frees a remote one.
+    /// Counts a chance of the owner's to allocate from what it freed of other heaps' chunks; whether it is to. Not each
+    /// time: borrowed for good, what a thread without magazines was once handed would make each of its frees a remote
+    /// one.
     pub(crate) fn takes_chance(&self) -> bool {
         self.chances.set(self.chances.get().wrapping_add(1));
         !self.chances.get().is_multiple_of(BORROWS)

@@ -1,8 +1,8 @@
 //! The thread's own storage, reached without calls where the linker can tell how far it is from the thread pointer.
 //!
-//! A library's thread-local storage is reached by a call, for it may end up in an object that is loaded while the program
-//! runs. In a program the linker removes the call, but not the compiler's saving of registers around it. Stable Rust
-//! cannot choose another way, but the linker's interface is plain: a symbol in a section of the kind `.tbss`, and
+//! A library's thread-local storage is reached by a call, for it may end up in an object that is loaded while the
+//! program runs. In a program the linker removes the call, but not the compiler's saving of registers around it. Stable
+//! Rust cannot choose another way, but the linker's interface is plain: a symbol in a section of the kind `.tbss`, and
 //! a descriptor of it (after Oliva and Araújo, *Speeding up thread-local storage access in dynamic libraries*), whose
 //! call changes one register and becomes a constant in a program. In an object that is loaded with the program (by
 //! `LD_PRELOAD`) the *initial-exec* model has no call either. Were the symbol not thread-local, linking would fail.
@@ -56,8 +56,8 @@ fn address() -> *const Thread {
 fn address() -> *const Thread {
     let thread;
     // SAFETY: the descriptor's function yields the distance from the thread pointer, which the ABI keeps at its own
-    // address, and changes no other register, but that older glibc's slow path does not save those of vectors: they count
-    // as changed.
+    // address, and changes no other register, but that older glibc's slow path does not save those of vectors: they
+    // count as changed.
     unsafe {
         asm!(
             "lea rax, [rip + {image}@TLSDESC]",

@@ -195,4 +195,6 @@ impl Thread {
     }
 }
 
+// Storage comes out of the stack of each thread, even the smallest. Lists and outboxes are 32 bytes each a class; the
+// rest is the table of arenas and the habit.
 const _: () = assert!(size_of::<Thread>() <= CLASSES * 64 + 736);

@@ -1,11 +1,11 @@
 //! Linux: whether another thread sleeps, so that it is at no instruction of ours.
 //!
-//! Inside a system call a thread is between no two instructions of an allocation, unless a signal interrupted one and the
-//! handler makes the call. While a handler runs, its signal is blocked. So a thread that blocks a signal for which there
-//! is a handler is taken to be in it, and where a handler lets its own signal through (`SA_NODEFER`) nobody counts as
-//! asleep. Nor does who sleeps in a call that blocks other signals than the thread does (`ppoll`, `sigsuspend`, `sigwait`),
-//! or for a child of `vfork`, which is at work on its memory. A handler that unblocks its own signal by `sigprocmask`, or is removed while it runs, and then sleeps, is not
-//! noticed.
+//! Inside a system call a thread is between no two instructions of an allocation, unless a signal interrupted one and
+//! the handler makes the call. While a handler runs, its signal is blocked. So a thread that blocks a signal for which
+//! there is a handler is taken to be in it, and where a handler lets its own signal through (`SA_NODEFER`) nobody
+//! counts as asleep. Nor does who sleeps in a call that blocks other signals than the thread does (`ppoll`,
+//! `sigsuspend`, `sigwait`), or for a child of `vfork`, which is at work on its memory. A handler that unblocks its own
+//! signal by `sigprocmask`, or is removed while it runs, and then sleeps, is not noticed.
 
 use super::KeepErrno;
 
@@ -13,10 +13,11 @@ use super::KeepErrno;
 const FAULTS: u64 =
     1 << (libc::SIGSEGV - 1) | 1 << (libc::SIGBUS - 1) | 1 << (libc::SIGILL - 1) | 1 << (libc::SIGFPE - 1);
 const SIGNALS: u64 = 64;
-/// libc does not know its number.
+/// `io_pgetevents`, for which `libc` has no constant.
 const IO_PGETEVENTS: libc::c_long = if cfg!(target_arch = "x86_64") { 333 } else { 292 };
 
-/// Whether the thread is seen inside a system call: a glance. `false` where it runs, is gone, or the kernel does not tell.
+/// Whether the thread is seen inside a system call: a glance. `false` where it runs, is gone, or the kernel does not
+/// tell.
 pub(crate) fn seems_asleep(thread: u32) -> bool {
     let _errno = KeepErrno::new();
     Call::of(thread).is_some()
@@ -36,9 +37,9 @@ pub(crate) fn is_asleep(thread: u32) -> bool {
 pub(crate) fn asleep_throughout<T>(thread: u32, look: impl FnOnce() -> T) -> Option<T> {
     let _errno = KeepErrno::new();
     let mut room = [0; STATUS];
-    // Asleep at the first call's look and at the second's, and not switched off a processor between the first status and the
-    // last: it slept all the time, for falling asleep again would be a switch. So the second status shows the signals that
-    // are blocked in this sleep.
+    // Asleep at the first call's look and at the second's, and not switched off a processor between the first status
+    // and the last: it slept all the time, for falling asleep again would be a switch. So the second status shows the
+    // signals that are blocked in this sleep.
     let first = Status::of(thread, &mut room)?;
     let status = Status::of(thread, &mut room)?;
     let call = Call::of(thread)?;
@@ -50,8 +51,8 @@ pub(crate) fn asleep_throughout<T>(thread: u32, look: impl FnOnce() -> T) -> Opt
     sleeps.then_some(seen)
 }
 
-/// The signals that have a handler, or had one that was good for one signal; `None`: one of the handlers may run with its
-/// own signal unblocked.
+/// The signals that have a handler, or had one that was good for one signal; `None`: one of the handlers may run with
+/// its own signal unblocked.
 fn handled() -> Option<u64> {
     let mut handled = 0;
     for signal in 1..=SIGNALS {
@@ -108,7 +109,8 @@ struct Call {
 }
 
 impl Call {
-    /// "running" while it runs, "-1 …" while it is blocked outside a system call (a page fault, say), else "nr 0x… …".
+    /// Of a file that reads "running" while it runs, "-1 …" while it is blocked outside a system call (a page fault,
+    /// say), else "nr 0x… …".
     fn of(thread: u32) -> Option<Call> {
         let mut room = [0; 256];
         let text = read(thread, b"/syscall\0", &mut room)?;
@@ -121,8 +123,8 @@ impl Call {
         Some(Call { number: call, arguments })
     }
 
-    /// Whether the sleep tells nothing: the call blocks other signals than the thread does, and which those are is not known
-    /// then, or a child may be at work on the thread's memory in its place (`vfork`).
+    /// Whether the sleep tells nothing: the call blocks other signals than the thread does, and which those are is not
+    /// known then, or a child may be at work on the thread's memory in its place (`vfork`).
     fn is_opaque(&self) -> bool {
         let mask = match self.number as libc::c_long {
             libc::SYS_rt_sigsuspend | libc::SYS_rt_sigtimedwait => return true,

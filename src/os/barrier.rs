@@ -1,6 +1,6 @@
 //! A pair of fences for two threads that each write a word and then read the other's: one of them sees what the other
-//! wrote. The light one costs its thread nothing, for the heavy one has all threads of the process pass a full fence: an
-//! asymmetric fence, as read-copy-update libraries have it (`membarrier`, Linux 4.14 and later).
+//! wrote. The light one costs its thread nothing, for the heavy one has all threads of the process pass a full fence:
+//! an asymmetric fence, as read-copy-update libraries have it (`membarrier`, Linux 4.14 and later).
 
 use crate::sync::{Ordering, fence};
 
@@ -21,7 +21,8 @@ impl Barrier {
     #[inline(always)]
     pub(crate) fn light(self, writes_out: bool) {
         if self.asymmetric && !writes_out {
-            // SeqCst: the write stays before the read in the program; the heavy side's call orders both on the processor.
+            // SeqCst: the write stays before the read in the program; the heavy side's call orders both on the
+            // processor.
             core::sync::atomic::compiler_fence(Ordering::SeqCst);
         } else {
             // SeqCst: with what `heavy` does, one of the two threads' reads comes after the other's write.

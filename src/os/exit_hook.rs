@@ -46,8 +46,8 @@ impl ExitHook {
     }
 }
 
-/// Run when the object that this is part of leaves the process, or the process ends: threads that armed the hook may live
-/// on, and must not run into what is not there any more.
+/// Run when the object that this is part of leaves the process, or the process ends: threads that armed the hook may
+/// live on, and must not run into what is not there any more.
 #[used]
 #[unsafe(link_section = ".fini_array")]
 static FORGET: extern "C" fn() = forget;

@@ -1,8 +1,8 @@
 //! What arenal asks of the operating system. Nothing above this folder names a system call.
 //!
 //! The contract of every memory call: it reports failure as `false` or `None`, never aborts, and leaves `errno` as it
-//! was. Addresses and lengths are multiples of [`page_size`]. (But where a kernel unmaps memory in the course of a call that
-//! it then refuses, and does not map it again, the process ends with a line: the address space has a hole.)
+//! was. Addresses and lengths are multiples of [`page_size`]. (But where a kernel unmaps memory in the course of a call
+//! that it then refuses, and does not map it again, the process ends with a line: the address space has a hole.)
 
 mod barrier;
 pub(crate) use barrier::*;

@@ -30,16 +30,15 @@ pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> boo
     false
 }
 
-/// Whether a range lies in one mapping of the kernel's. Where there are several, kernels before 6.17 refuse to move them
-/// only after they have unmapped the target, where another thread's mapping may then be.
+/// Whether a range lies in one mapping of the kernel's. Where there are several, kernels before 6.17 refuse to move
+/// them only after they have unmapped the target, where another thread's mapping may then be.
 ///
 /// # Safety
 /// The range is mapped and owned by the caller.
 unsafe fn is_one_mapping(start: *mut u8, bytes: usize) -> bool {
     let page = page_size();
-    // Without leave to move, a range in one mapping cannot grow into what is mapped behind it; of one in several it is not
-    // even asked. Either is refused before anything is done.
-    // SAFETY: no existing memory is touched.
+    // Without leave to move, a range in one mapping cannot grow into what is mapped behind it; of one in several it is
+    // not even asked. Either is refused before anything is done. SAFETY: no existing memory is touched.
     unsafe {
         if libc::mremap(start.cast(), bytes, bytes + page, 0) == libc::MAP_FAILED {
             return *libc::__errno_location() != libc::EFAULT;

@@ -1,6 +1,7 @@
 //! Threads as shuttle schedules them, over the real memory calls.
 //!
-//! A model's thread says itself when it falls asleep in a system call, and when it is gone: see [`asleep`] and [`gone`].
+//! A model's thread says itself when it falls asleep in a system call, and when it is gone: see [`asleep`] and
+//! [`gone`].
 
 use core::cell::Cell;
 use core::ffi::c_void;
@@ -21,8 +22,8 @@ enum State {
     Gone,
 }
 
-/// By thread number, from 1, and how often each has woken. Reached without a point at which another thread may go on: the
-/// kernel's own view.
+/// By thread number, from 1, and how often each has woken. Reached without a point at which another thread may go on:
+/// the kernel's own view.
 static STATES: Mutex<Vec<(State, u32)>> = Mutex::new(Vec::new());
 
 shuttle::thread_local! {

@@ -4,8 +4,8 @@
 
 use crate::sync::{AtomicU32, Ordering};
 
-/// Of so many chunks in all, how many must be back for a full pool to be worth a look: an eighth, 64 at most, but four, or a
-/// quarter of very few: a look costs more than a few chunks do.
+/// Of so many chunks in all, how many must be back for a full pool to be worth a look: an eighth, 64 at most, but four,
+/// or a quarter of very few: a look costs more than a few chunks do.
 pub(super) fn wake(capacity: u32) -> u32 {
     (capacity / 4).min(4).max(capacity / 8).clamp(1, 64)
 }

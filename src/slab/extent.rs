@@ -5,14 +5,14 @@ use crate::class::{CLASSES, COLOUR, Class, MAX_POOL_UNITS, MIN_COLOURED, UNIT};
 /// Bytes after which places in the first-level cache repeat.
 const COLOURS_REPEAT: usize = 4096;
 
-/// Chunks above this size are long. (Those of 8 KiB and more by the same rule: blocks of 1 to 64 KiB, replaced at random,
-/// took 1.10 of the memory.)
+/// Chunks above this size are long. (Those of 8 KiB and more by the same rule: blocks of 1 to 64 KiB, replaced at
+/// random, took 1.10 of the memory.)
 const LONG: usize = 32 << 10;
 /// Doublings after which every pool is full-grown.
 const MOST_DOUBLINGS: u32 = 7;
 
-/// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end; of
-/// coloured chunks one fewer.
+/// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end;
+/// of coloured chunks one fewer.
 const POOL_UNITS: [u8; CLASSES] = {
     let mut table = [0; CLASSES];
     let mut class = 0;
@@ -61,13 +61,14 @@ impl Class {
         if natural > UNIT { natural } else { UNIT }
     }
 
-    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churns`: its
-    /// pools of the class come and go.
+    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churns`:
+    /// its pools of the class come and go.
     ///
-    /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start with
-    /// two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it. What
-    /// does not fit another chunk is not taken. Of long chunks, of which many programs have one or two of each length, the
-    /// first two pools have one chunk, and the others half as many as usual, unless many pools were emptied.
+    /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start
+    /// with two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it.
+    /// What does not fit another chunk is not taken. Of long chunks, of which many programs have one or two of each
+    /// length, the first two pools have one chunk, and the others half as many as usual, unless many pools were
+    /// emptied.
     pub(crate) fn pool_units(self, held: u32, churns: bool, arena_units: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
         let doublings = match held {
@@ -96,16 +97,16 @@ impl Class {
         units * UNIT / self.stride()
     }
 
-    /// The class by whose stride a pool of so many units is carved: the uncoloured one if colours would cost it more than
-    /// an eighth of its chunks.
+    /// The class by whose stride a pool of so many units is carved: the uncoloured one if colours would cost it more
+    /// than an eighth of its chunks.
     pub(crate) const fn spaced(self, units: usize) -> Class {
         let plain = self.uncoloured();
         if self.chunks_in(units) * 8 < plain.chunks_in(units) * 7 { plain } else { self }
     }
 
-    /// Where the first chunk lies in a pool of so many units, carved by this class's stride, for a heap that holds `held`
-    /// others of the slab: at the next place of a page, as if those were as long and it followed them. Where too little is
-    /// left over for that, the first place and the last possible one take turns.
+    /// Where the first chunk lies in a pool of so many units, carved by this class's stride, for a heap that holds
+    /// `held` others of the slab: at the next place of a page, as if those were as long and it followed them. Where too
+    /// little is left over for that, the first place and the last possible one take turns.
     pub(crate) fn first_at(self, units: usize, held: u32) -> usize {
         if !self.is_coloured() {
             return 0;

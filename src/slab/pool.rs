@@ -92,8 +92,8 @@ impl Pool {
         unsafe { &*record.cast() }
     }
 
-    /// Sets the pool up on a fresh span, or an emptied one, for a heap that has `held` others of the slab. `shape` is the
-    /// class or its uncoloured twin, as the pool is to be carved.
+    /// Sets the pool up on a fresh span, or an emptied one, for a heap that has `held` others of the slab. `shape` is
+    /// the class or its uncoloured twin, as the pool is to be carved.
     pub(crate) fn init(&self, class: Class, shape: Class, held: u32, units: usize, stale_units: usize) {
         let spaced = shape.spaced(units);
         let capacity = (units << UNIT_SHIFT) / spaced.stride();
@@ -126,8 +126,8 @@ impl Pool {
         unsafe { Class::from_offset(self.spaced.get() as usize) }
     }
 
-    /// Number of the chunk that an offset in the pool lies in, and how many bytes behind its start. `None`: it lies before
-    /// the first.
+    /// Number of the chunk that an offset in the pool lies in, and how many bytes behind its start. `None`: it lies
+    /// before the first.
     #[inline(always)]
     pub(crate) fn index_of(&self, offset: usize) -> Option<(usize, usize)> {
         Some(index_of(self.spaced(), offset.checked_sub(self.first_at.get() as usize)?))
@@ -246,8 +246,8 @@ impl Pool {
         })
     }
 
-    /// Whether nobody uses a chunk of the current pool, whose list begins with `head`: all that were carved are in the list,
-    /// beside it, or returned. A glance where others use the list.
+    /// Whether nobody uses a chunk of the current pool, whose list begins with `head`: all that were carved are in the
+    /// list, beside it, or returned. A glance where others use the list.
     pub(crate) fn is_unused(&self, base: usize, head: usize) -> bool {
         // Counted before the list is walked: what comes back meanwhile is not seen twice.
         let elsewhere = self.freed_beside() + self.remote.count();
@@ -265,8 +265,8 @@ impl Pool {
         self.free.load(Ordering::Relaxed) >= chunk::FLOOR
     }
 
-    /// Makes it current, if it is not: its free chunks, all of them. By the owner: under the heap's lock, or while its list
-    /// is at its usual end.
+    /// Makes it current, if it is not: its free chunks, all of them. By the owner: under the heap's lock, or while its
+    /// list is at its usual end.
     pub(crate) fn make_current(&self) -> usize {
         let head = self.free.load(Ordering::Relaxed);
         self.free.store(chunk::END, Ordering::Relaxed);
@@ -283,8 +283,8 @@ impl Pool {
         self.remote.take().map_or(chunk::END, |returned| base + returned.offset)
     }
 
-    /// Whether it concerns the owner that `now` chunks are returned, no longer `before`: the pool is worth a look, or may be
-    /// empty.
+    /// Whether it concerns the owner that `now` chunks are returned, no longer `before`: the pool is worth a look, or
+    /// may be empty.
     pub(crate) fn announces(&self, before: u32, now: u32) -> bool {
         let wake = self.wake.get();
         (before < wake && now >= wake) || now >= self.last.get()
@@ -293,8 +293,8 @@ impl Pool {
     /// Carves as many chunks as fit in `bytes`, one at least, and links them; `END` if none are left.
     ///
     /// All pools but coloured ones begin at the same place of a page, and the first one of each slab. Slabs of which
-    /// little is used would have their chunks compete for the same few sets of the caches: where `spread`, a pool's first
-    /// ones are handed out from some place in their midst on.
+    /// little is used would have their chunks compete for the same few sets of the caches: where `spread`, a pool's
+    /// first ones are handed out from some place in their midst on.
     pub(crate) fn carve(&self, base: usize, bytes: usize, spread: bool) -> usize {
         let stride = self.spaced().stride();
         let carved = self.carved.get();
@@ -329,8 +329,8 @@ impl Pool {
         Some((base + offset, offset >= self.fresh_from.get() as usize))
     }
 
-    /// Takes up to `most` chunks while the pool is in no list of its heap's: those that are free, or else returned, or else
-    /// carved. They count as in use. Under the heap's lock, with the owner calling.
+    /// Takes up to `most` chunks while the pool is in no list of its heap's: those that are free, or else returned, or
+    /// else carved. They count as in use. Under the heap's lock, with the owner calling.
     pub(crate) fn take_some(&self, base: usize, most: u32) -> usize {
         self.accept_returned(base);
         let head = self.free.load(Ordering::Relaxed);

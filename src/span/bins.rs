@@ -5,7 +5,9 @@
 
 use super::map::Map;
 
+/// Spans of fewer units have a bin for each length.
 const LINEAR: usize = 8;
+/// And 24 doublings from there on: to 2^27 units, more than the largest arena has.
 const BINS: usize = LINEAR + 24 * 8;
 /// Spans of the wanted length's own bin that are looked at before a larger bin is cut.
 const PROBES: usize = 8;
@@ -45,6 +47,7 @@ impl Bins {
         map.mark_free(unit, units);
     }
 
+    /// Takes a listed span out; its units.
     pub(crate) fn remove(&mut self, map: &Map, unit: usize) -> usize {
         let record = map.record(unit);
         let (next, prev, units) = (record.next.get(), record.prev.get(), record.units.get() as usize);

@@ -6,8 +6,8 @@
 //! What quick ones have saved pays for slow ones; when it does not, the arena grows on OS pages before it tries again,
 //! twice as far each time that the next one is slow, too.
 //!
-//! Whoever writes to a few pages of each block would pay for all of them, so the kernel is asked first how much of what was
-//! handed out lately is backed by memory at all.
+//! Whoever writes to a few pages of each block would pay for all of them, so the kernel is asked first how much of what
+//! was handed out lately is backed by memory at all.
 
 use super::map::Map;
 use crate::class::UNIT;
@@ -17,8 +17,8 @@ use crate::os;
 pub(crate) const HUGE: usize = (2 << 20) / UNIT;
 /// With `HugePages::Auto`, units from here on may be huge: smaller programs stay on OS pages.
 const FROM: usize = (16 << 20) / UNIT;
-/// Nanoseconds in which a huge page at hand is cleared and mapped even on a loaded machine: 180,000 to 500,000 were seen.
-/// As OS pages the same memory took 750,000 to 1,000,000; a page that was not at hand, 4,000,000 and more.
+/// Nanoseconds in which a huge page at hand is cleared and mapped even on a loaded machine: 180,000 to 500,000 were
+/// seen. As OS pages the same memory took 750,000 to 1,000,000; a page that was not at hand, 4,000,000 and more.
 const AT_HAND: u64 = 1_000_000;
 /// Quick pages that save what a slow one costs.
 const PRICE: usize = 8;
@@ -62,8 +62,8 @@ impl Huge {
         }
     }
 
-    /// Advises newly committed units, none of which is in use. `dense` says whether most of the heap, which ends at `frontier`,
-    /// is in full use.
+    /// Advises newly committed units, none of which is in use. `dense` says whether most of the heap, which ends at
+    /// `frontier`, is in full use.
     pub(crate) fn advise(&mut self, map: &Map, start: usize, end: usize, frontier: usize, dense: bool) {
         match self {
             Huge::Always => ask(map, start, end, true),
@@ -85,8 +85,8 @@ impl Huge {
         }
     }
 
-    /// The frontier has moved up over units that the caller just cut: the first huge page that begins among them is backed by
-    /// memory. What read as zero still does.
+    /// The frontier has moved up over units that the caller just cut: the first huge page that begins among them is
+    /// backed by memory. What read as zero still does.
     pub(crate) fn reach(&mut self, map: &Map, old: usize, new: usize) {
         let Huge::Auto(trial) = self else { return };
         let page = trial.next.max(old.next_multiple_of(HUGE));
@@ -96,8 +96,8 @@ impl Huge {
         // Of a span that is larger than a page, only the first: its user may not need all of it.
         trial.next = new.next_multiple_of(HUGE);
         let before = os::processor_time();
-        // SAFETY: `asked` ends no later than what is committed; the page begins between the frontiers, where the caller,
-        // who has the space's lock, has handed out nothing yet.
+        // SAFETY: `asked` ends no later than what is committed; the page begins between the frontiers, where the
+        // caller, who has the space's lock, has handed out nothing yet.
         unsafe { map.address(page).write_volatile(0) };
         trial.judge(map, page + HUGE, os::processor_time().saturating_sub(before));
     }

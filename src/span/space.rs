@@ -20,8 +20,9 @@ const COMMIT_STEP: usize = (1 << 20) / UNIT;
 /// Units committed at most at a time: 64 MiB.
 const COMMIT_MOST: usize = (64 << 20) / UNIT;
 
-/// Units left free below a span that is longer than any pool and moves the frontier: 512 KiB, unless half as much is free
-/// in one piece. Pools that lay between two such spans would keep them from being joined when both are free.
+/// Units left free below a span that is longer than any pool and moves the frontier: 512 KiB, unless half as much is
+/// free in one piece, or the rest of the arena would hold one such span less. Pools that lay between two such spans
+/// would keep them from being joined when both are free.
 const ROOM: usize = (512 << 10) / UNIT;
 
 /// A run of units in the hands of the caller.
@@ -36,8 +37,8 @@ pub(crate) struct Span {
 /// Protected by one lock of the arena.
 ///
 /// Invariants: `frontier <= committed <= limit`; spans tile `0..frontier`, each first unit's record holding its length;
-/// no two free spans touch; `taken` counts the units of spans that are not free, `large` those of large blocks, kept ones
-/// too, `dirty` the dirty bits.
+/// no two free spans touch; `taken` counts the units of spans that are not free, `large` those of large blocks, kept
+/// ones too, `dirty` the dirty bits.
 pub(crate) struct Space {
     bins: Bins,
     frontier: usize,
@@ -71,8 +72,8 @@ impl Space {
 
     /// Cuts `units` at a multiple of `align` units, `align` a power of two. `None`: the cap, or the kernel refuses.
     ///
-    /// `filled` says how many units of pools are in full use, as large blocks are: where that is most of all, and nearly all
-    /// that was handed out lately is backed by memory, new ones are asked to be huge pages.
+    /// `filled` says how many units of pools are in full use, as large blocks are: where that is most of all, and
+    /// nearly all that was handed out lately is backed by memory, new ones are asked to be huge pages.
     pub(crate) fn take(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<Span> {
         debug_assert!(units > 0 && align.is_power_of_two() && align * UNIT <= MAX_ALIGN);
         if units > self.limit {
@@ -279,7 +280,8 @@ impl Space {
     /// Moves the frontier up.
     fn advance(&mut self, map: &Map, units: usize, align: usize, filled: usize) -> Option<usize> {
         let crowded = units > MAX_POOL_UNITS && self.bins.find(map, ROOM / 2, 1).is_none();
-        let room = if crowded { ROOM } else { 0 };
+        let rest = self.limit - self.frontier;
+        let room = if crowded && rest.saturating_sub(ROOM) / units == rest / units { ROOM } else { 0 };
         // Without the room, where the limit or the kernel refuses it.
         let places = [self.frontier + room, self.frontier].map(|from| from.next_multiple_of(align));
         let fits = |&unit: &usize| unit + units <= self.limit && self.commit(map, unit + units, filled);

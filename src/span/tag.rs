@@ -11,10 +11,10 @@
 //! | [`KEPT`]                     | first of such a span that is free and kept          |
 //!
 //! A thread compares a tag with its own by one exclusive-or: the result is the address of the record if the pool is its
-//! own, and larger otherwise. Of a tag's bits, 0 to 47 are the address and 48 to 61 the owner. Bit 62 is in a thread's own
-//! tag, where it has magazines, and in no unit's: its own pools then differ by that bit alone. Bit 63 tells the arena that
-//! threads keep in thread-local storage, the primary one, from all others, so that equal owner numbers of two arenas never
-//! meet.
+//! own, and larger otherwise. Of a tag's bits, 0 to 47 are the address and 48 to 61 the owner. Bit 62 is in a thread's
+//! own tag, where it has magazines, and in no unit's: its own pools then differ by that bit alone. Bit 63 tells the
+//! arena that threads keep in thread-local storage, the primary one, from all others, so that equal owner numbers of
+//! two arenas never meet.
 
 pub(crate) const INSIDE: u64 = 0;
 pub(crate) const FREE_HEAD: u64 = 1;

@@ -13,8 +13,8 @@ const ASK_FROM: usize = 4 << 20;
 const ASKED: usize = 2048;
 /// OS pages that share a decision: 256 KiB where they have 4 KiB.
 const GRAIN: usize = 64;
-/// Fewer than one in so many are few. Measured on a virtual machine: a fault takes as long as clearing 15 to 40 pages, so
-/// that for time alone one in twenty would do; the rest of the way is for the memory.
+/// Fewer than one in so many are few. Measured on a virtual machine: a fault takes as long as clearing 15 to 40 pages,
+/// so that for time alone one in twenty would do; the rest of the way is for the memory.
 const FEW: usize = 8;
 
 /// Clears memory that may hold old data.
@@ -57,8 +57,8 @@ unsafe fn by_pages(start: *mut u8, bytes: usize, page: usize) {
         // SAFETY: the caller's promise; there is a byte for each page.
         let told = unsafe { os::resident(start.add(at), asked, &mut there[..asked / page]) };
         for grain in there[..asked / page].chunks(GRAIN) {
-            // What the kernel says is a guess as to what is cheaper. Pages that it has swapped out are not there either,
-            // and yet hold data: nothing is left as it is.
+            // What the kernel says is a guess as to what is cheaper. Pages that it has swapped out are not there
+            // either, and yet hold data: nothing is left as it is.
             let few = told && grain.iter().filter(|&&flags| flags & 1 != 0).count() * FEW < grain.len();
             if few != sparse {
                 clear(from, at, sparse);

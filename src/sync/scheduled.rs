@@ -1,7 +1,7 @@
 //! The real atomics, with a point before each operation at which shuttle may let another thread go on.
 //!
-//! As large as the real ones and valid when zero, so that they can live in the arena's metadata and in chunks. Orderings
-//! are not explored: every execution is sequentially consistent.
+//! As large as the real ones and valid when zero, so that they can live in the arena's metadata and in chunks.
+//! Orderings are not explored: every execution is sequentially consistent.
 
 pub(crate) use core::sync::atomic::Ordering;
 

@@ -152,8 +152,8 @@ pub fn assert_zero(bytes: &[u8]) {
     }
 }
 
-/// Fills the arena with chunks of one slab; the first that lands outside ends it. Even seeds: all through the same calls, of
-/// which some take the next slab when hardened.
+/// Fills the arena with chunks of one slab; the first that lands outside ends it. Even seeds: all through the same
+/// calls, of which some take the next slab when hardened.
 pub fn overflow(arena: &Arena, size: usize) -> (Vec<Block>, Block) {
     let mut inside = Vec::new();
     loop {

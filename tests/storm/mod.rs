@@ -1,6 +1,6 @@
-//! Storms: traffic between threads that come, go, idle, fork, are interrupted and cancelled, over one arena. Every block
-//! is filled when it is allocated and checked before it is freed. The tests run each storm for a moment, `soak` runs all
-//! of them for as long as asked.
+//! Storms: traffic between threads that come, go, idle, fork, are interrupted and cancelled, over one arena. Every
+//! block is filled when it is allocated and checked before it is freed. The tests run each storm for a moment, `soak`
+//! runs all of them for as long as asked.
 //!
 //! | file | storms |
 //! |---|---|

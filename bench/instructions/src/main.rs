@@ -36,7 +36,8 @@ fn measured_pair_runtime(sizes: &[usize]) {
     }
 }
 
-/// As [`measured_pair_runtime`] from code that nothing is inlined into, as a dependency's without link-time optimisation.
+/// As [`measured_pair_runtime`] from code that nothing is inlined into, as a dependency's without link-time
+/// optimisation.
 #[inline(never)]
 fn measured_pair_called(sizes: &[usize]) {
     let (alloc, dealloc) = black_box((alloc as unsafe fn(Layout) -> *mut u8, dealloc as unsafe fn(*mut u8, Layout)));

@@ -1,4 +1,5 @@
-//! A population of live blocks of mixed sizes that is replaced oldest first (ring), newest first (stack), or in no order.
+//! A population of live blocks of mixed sizes that is replaced oldest first (ring), newest first (stack), or in no
+//! order.
 
 use crate::Row;
 use crate::block::Block;

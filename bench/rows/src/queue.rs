@@ -1,5 +1,5 @@
-//! One thread fills a queue without bounds, then another drains it, by turns: both have the processor for themselves, and
-//! how far the one is ahead of the other is not left to their speeds.
+//! One thread fills a queue without bounds, then another drains it, by turns: both have the processor for themselves,
+//! and how far the one is ahead of the other is not left to their speeds.
 
 use crate::Row;
 use crate::block::Block;

@@ -1,5 +1,5 @@
-//! Threads lay batches on a shelf and take what has lain there longest, be it their own: each frees as many of the others'
-//! blocks as it allocates.
+//! Threads lay batches on a shelf and take what has lain there longest, be it their own: each frees as many of the
+//! others' blocks as it allocates.
 
 use crate::Row;
 use crate::block::Block;

@@ -37,8 +37,8 @@ fn figures_and_trim_against_traffic() {
     });
 }
 
-/// Two threads trade until they have magazines, in which there are the other's blocks when one sleeps and the other ends,
-/// while a third needs all there is.
+/// Two threads trade until they have magazines, in which there are the other's blocks when one sleeps and the other
+/// ends, while a third needs all there is.
 #[test]
 fn magazines_of_traders_against_need() {
     explore("traders", 2000, |world| {

@@ -9,7 +9,8 @@ pub const SOURCES: &str = "COMPARE_SOURCES";
 /// Between two files of the collected sources: no source contains it.
 pub const SEPARATOR: char = '\0';
 
-/// The files of Rust source the runner has collected from the locked dependencies, in a fixed order. They stay for good.
+/// The files of Rust source the runner has collected from the locked dependencies, in a fixed order. They stay for
+/// good.
 pub fn sources() -> Vec<&'static str> {
     let path = env::var_os(SOURCES).unwrap_or_else(|| panic!("{SOURCES} names no file: start this with the runner"));
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

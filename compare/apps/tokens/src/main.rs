@@ -1,4 +1,5 @@
-//! Byte-pair training: the pieces of the text are counted in parallel, then merged; the text is encoded with the result.
+//! Byte-pair training: the pieces of the text are counted in parallel, then merged; the text is encoded with the
+//! result.
 
 use allocator::{Checksum, input, measure};
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
