@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicPtr;
 
 use crate::class::{Class, UNIT, UNIT_SHIFT};
 use crate::config::{Config, Settled};
+use crate::hardened;
 use crate::heap::shared::Shared;
 use crate::heap::{recover, registry, stats};
 use crate::info::{Info, SlabUsage};
@@ -209,6 +210,7 @@ impl Arena {
             || NonNull::new(self.shared.load(Ordering::Acquire)),
             wants_primary,
             |primary| {
+                hardened::begin();
                 let huge = self.config.huge_pages.policy();
                 let divided = Class::all().any(|class| class.is_traded() && !self.config.lists(class));
                 Shared::reserve(self.config.capacity, Arena::MIN_CAPACITY, huge, divided, primary)

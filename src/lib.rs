@@ -198,7 +198,7 @@
 //! | slabs and pools | `slab/` |
 //! | the arena's spans | `span/` |
 //! | the operating system | `os/` |
-//! | leaves | `class`, `copy`, `fatal`, `lock`, `sync`, `system` |
+//! | leaves | `checks/` (for `hardened`), `class`, `copy`, `fatal`, `lock`, `sync`, `system` |
 
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 compile_error!("arenal is for 64-bit Linux: another platform needs files of its own in `src/os`");
@@ -210,6 +210,11 @@ mod arena;
 #[cfg(not(loom))]
 mod by_address;
 mod change;
+#[cfg(all(not(loom), any(debug_assertions, feature = "hardened")))]
+mod checks;
+#[cfg(all(not(loom), not(any(debug_assertions, feature = "hardened"))))]
+#[path = "checks/off.rs"]
+mod checks;
 mod class;
 #[cfg(not(loom))]
 mod config;

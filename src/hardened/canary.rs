@@ -4,13 +4,12 @@
 //! | the caller's bytes | canary: up to 8 bytes | unused | slack: 8 bytes, if it is too long for the note |
 //! ```
 //!
-//! How long the slack is stands in the block's note (see [`live`](super::live)), out of the overflow's reach, or mixed
+//! How long the slack is stands in the block's note (see [`live`](crate::checks::live)), out of the overflow's reach, or mixed
 //! with the key at the slab's end.
 
-use super::key;
+use crate::checks::key;
+use crate::checks::live::LONGEST_NOTED;
 
-/// Longest slack that a note holds.
-pub(super) const LONGEST_NOTED: usize = 252;
 const WORD: usize = size_of::<u64>();
 
 /// The canary at `address`, its first byte lowest: odd, so that a stray 0 shows.

@@ -2,29 +2,24 @@
 //!
 //! | file       | noun                                                                |
 //! |------------|---------------------------------------------------------------------|
-//! | [`key`]    | the process's secret                                                |
-//! | [`link`]   | links of free chunks, encoded                                       |
-//! | [`live`]   | notes on blocks: in the caller's hands or not, and their slack      |
 //! | [`canary`] | the bytes behind a block's end                                      |
 //! | [`report`] | the line that is said before the process ends                       |
 //!
-//! The entries call this file at every way in and out, `slab::chunk` the links. Without the feature `off.rs` stands in
-//! its place, whose calls are empty.
+//! The entries call this file at every way in and out; links and notes are the lower layers' ([`checks`](crate::checks)).
+//! Without the feature `off.rs` stands in its place, whose calls are empty.
 //!
 //! With the feature, a layout that fills its slab is served from the next one if it comes through `GlobalAlloc`, so
 //! that there is room for a canary. The arena's own calls promise a certain slab and have a canary where that leaves
 //! room.
 
 mod canary;
-pub(crate) mod key;
-pub(crate) mod link;
-pub(crate) mod live;
 mod report;
 
 use core::alloc::Layout;
 use core::sync::atomic::AtomicU8;
 
 use crate::arena::Arena;
+use crate::checks::{link, live};
 use crate::class::{Class, large_slab};
 use crate::entry::Ask;
 use crate::heap::shared::Shared;
@@ -36,6 +31,11 @@ use crate::system;
 
 /// Whether each block is looked at on its way out and back: here, so that short cuts past the entries are closed.
 pub(crate) const CHECKED: bool = true;
+
+/// Before the first chunk is handed out. Under the registry's lock.
+pub(crate) fn begin() {
+    link::report_by(report::overwritten_link);
+}
 
 /// The layout, with a byte more where it fills its slab and may have the next.
 #[inline(always)]

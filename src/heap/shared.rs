@@ -75,7 +75,7 @@ impl Shared {
         primary: bool,
     ) -> Option<NonNull<Shared>> {
         static UIDS: AtomicU64 = AtomicU64::new(1);
-        crate::hardened::key::draw();
+        crate::checks::key::draw();
         let map = reserve_map(capacity, least)?;
         let shared = map.head().cast::<Shared>();
         // SAFETY: the map keeps room for a `Shared`, page-aligned, committed, and not yet known to anybody else.

@@ -3,7 +3,7 @@
 //! A list ends in a value below [`FLOOR`], see [`mark`](super::mark).
 
 pub(crate) use super::mark::{END, FLOOR};
-use crate::hardened::link;
+use crate::checks::link;
 use crate::sync::{AtomicUsize, Ordering};
 
 #[inline(always)]

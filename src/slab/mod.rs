@@ -4,7 +4,7 @@
 //! [`countdown`] its count of local frees, [`index`] the number of a chunk in its pool, [`chunk`] the links inside free
 //! chunks, [`block`] finds what begins at an address, [`mark`] what ends their lists, [`remote`] the word through which
 //! other threads return chunks, [`list`] the lists a heap keeps its pools in. Called by `heap` and the entries; calls
-//! `span`, and `hardened` for the links of free chunks.
+//! `span`, and `checks` for the links of free chunks.
 
 #[cfg(not(loom))]
 pub(crate) mod block;

@@ -11,8 +11,8 @@
 use core::ptr::NonNull;
 
 use super::tag;
+use crate::checks::live::Notes;
 use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
-use crate::hardened::live::Notes;
 use crate::os;
 use crate::sync::{AtomicU64, Cell32, Ordering};
 

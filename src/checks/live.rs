@@ -13,7 +13,6 @@
 
 use core::sync::atomic::AtomicU8;
 
-use super::canary::LONGEST_NOTED;
 use crate::class::{UNIT, UNIT_SHIFT};
 use crate::os;
 use crate::sync::Ordering;
@@ -21,13 +20,16 @@ use crate::sync::Ordering;
 /// Notes a unit has room for: its number of chunks of the smallest slab.
 const ROW: usize = UNIT / 8;
 
-pub(super) const FREE: u8 = 0;
-pub(super) const LONG: u8 = 254;
-pub(super) const GIVEN: u8 = 255;
+/// Longest slack that a note holds.
+pub(crate) const LONGEST_NOTED: usize = 252;
+
+pub(crate) const FREE: u8 = 0;
+pub(crate) const LONG: u8 = 254;
+pub(crate) const GIVEN: u8 = 255;
 
 /// The note on a live block with so many bytes behind its end.
 #[inline(always)]
-pub(super) const fn note(slack: usize) -> u8 {
+pub(crate) const fn note(slack: usize) -> u8 {
     if slack > LONGEST_NOTED { LONG } else { slack as u8 + 1 }
 }
 
@@ -70,7 +72,7 @@ impl Notes {
 
     /// The note on chunk `index` of the pool that begins at `unit`, or on the span there.
     #[inline(always)]
-    pub(super) fn at<'a>(self, unit: usize, index: usize) -> &'a AtomicU8 {
+    pub(crate) fn at<'a>(self, unit: usize, index: usize) -> &'a AtomicU8 {
         // SAFETY: callers name blocks of committed units, whose notes are committed with them; the smallest chunks fill
         // the row of a unit, so that the row of a pool ends where that of its last unit does.
         unsafe { &*self.0.add((unit << UNIT_SHIFT) / 8 + index).cast::<AtomicU8>() }
@@ -80,7 +82,7 @@ impl Notes {
 /// Takes the block behind a note out of the caller's hands; what the note was. One of several threads that free the
 /// same block sees it live.
 #[inline(always)]
-pub(super) fn take(note: &AtomicU8) -> u8 {
+pub(crate) fn take(note: &AtomicU8) -> u8 {
     // Relaxed: a block is handed over in order, and so are the notes on it.
     note.swap(FREE, Ordering::Relaxed)
 }

@@ -6,7 +6,10 @@
 //!
 //! A word that was not written by [`encode`] for this very chunk passes the check once in a quarter of a million.
 
-use super::{key, report};
+use std::sync::OnceLock;
+
+use super::key;
+use crate::fatal::fatal;
 
 /// With [`STEP`], as many bits as the largest of the supported address spaces: 48.
 const FIELD: u32 = 46;
@@ -40,8 +43,26 @@ pub(crate) fn try_decode(chunk: usize, word: usize) -> Option<usize> {
 pub(crate) fn decode(chunk: usize, word: usize) -> usize {
     match try_decode(chunk, word) {
         Some(next) => next,
-        None => report::overwritten_link(chunk),
+        None => overwritten(chunk),
     }
+}
+
+/// Says whose chunk it is, and ends the process.
+static REPORT: OnceLock<fn(usize) -> !> = OnceLock::new();
+
+/// Has the layers above say whose a chunk is. Under a lock of theirs, so that nobody waits for another here.
+pub(crate) fn report_by(report: fn(usize) -> !) {
+    // The first one is as good as any.
+    let _ = REPORT.set(report);
+}
+
+#[cold]
+#[inline(never)]
+fn overwritten(chunk: usize) -> ! {
+    if let Some(report) = REPORT.get() {
+        report(chunk);
+    }
+    fatal(format_args!("write after free: the link in the free chunk {chunk:#x} was overwritten"))
 }
 
 #[cfg(test)]

@@ -17,13 +17,13 @@ pub(crate) fn draw() {
 
 /// A word that nobody can foresee without the secret, the same for the same address.
 #[inline(always)]
-pub(super) fn mix(address: usize) -> u64 {
+pub(crate) fn mix(address: usize) -> u64 {
     let mixed = (address as u64 ^ WORDS[0].load(Ordering::Relaxed)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed ^ mixed >> 32
 }
 
 /// The second word: odd.
 #[inline(always)]
-pub(super) fn odd() -> u64 {
+pub(crate) fn odd() -> u64 {
     WORDS[1].load(Ordering::Relaxed)
 }
