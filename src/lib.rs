@@ -148,7 +148,7 @@
 //! Through `GlobalAlloc` a layout that would fill its slab is served from the next slab, so that there is room for the
 //! canary; but for alignments above 16 that would make it more than an eighth larger. The arena's own calls promise the
 //! slab of a layout: where that is full there is no canary, nor is there one any more once
-//! [`Arena::usable_size`] has offered all of the slab.
+//! [`Arena::usable_size`] has offered all of the slab, and any layout of that slab then frees it.
 //!
 //! Not noticed: reads of freed memory; writes to it behind its first 8 bytes; writes to the first 8 bytes of another
 //! thread's chunk until the thread that freed it frees the next one of that slab; writes that jump over a canary;

@@ -21,6 +21,17 @@ pub(crate) enum Place {
     None,
 }
 
+impl Place {
+    /// Whether one slab serves both.
+    pub(crate) fn is_one_slab_with(self, other: Place) -> bool {
+        match (self, other) {
+            (Place::Chunk(_), _) | (Place::Unlisted(_), _) => self == other,
+            (Place::Span(size), Place::Span(others)) => large_slab(size) == large_slab(others),
+            _ => false,
+        }
+    }
+}
+
 /// A layout in the order in which `GlobalAlloc`'s symbols have its parts: functions out of line that take them in this
 /// order get them in the same registers.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use core::ptr::null_mut;
 
 use crate::arena::Arena;
 use crate::change::Change;
-use crate::class::{Class, MAX_CHUNK, large_slab};
+use crate::class::{Class, MAX_CHUNK};
 use crate::copy;
 use crate::entry::Ask;
 use crate::hardened::CHECKED;
@@ -22,7 +22,9 @@ impl Arena {
     #[inline(always)]
     pub(crate) unsafe fn resize_fast(&self, ptr: *mut u8, old: Layout, new_size: usize) -> *mut u8 {
         match Change::of(aligned_size(old), aligned(new_size, old.align())) {
-            Change::None if self.config.closed => self.reseal(ptr, old, new_size),
+            Change::None if self.config.closed && self.leaves_room(ptr, new_size, old.align(), Ask::Global) => {
+                self.reseal(ptr, old, new_size)
+            }
             // SAFETY: the caller's promise.
             Change::Fine if !CHECKED && old.align() <= 8 && old.size() <= copy::SHORT => unsafe {
                 Arena::resize_fine(ptr, Request::of(old), new_size, self)
@@ -175,27 +177,21 @@ impl Arena {
                 }
             }
         } else if in_place {
-            match (self.config.place(old, capacity), target) {
-                (Place::Chunk(from), Place::Chunk(to)) if from == to => return self.reseal(ptr, old, new.size()),
-                (Place::Unlisted(from), Place::Unlisted(to)) if from == to => {
-                    return self.reseal(ptr, old, new.size());
+            let source = self.config.place(old, capacity);
+            if source.is_one_slab_with(target) && self.leaves_room(ptr, new.size(), new.align(), ask) {
+                return self.reseal(ptr, old, new.size());
+            }
+            if let (Place::Span(_), Place::Span(_)) = (source, target) {
+                let size = span_size(self.roomy(new, ask, capacity));
+                let note = self.set_aside(ptr);
+                if large::resize(shared, ptr as usize, size) {
+                    return self.seal(ptr, new.size());
                 }
-                (Place::Span(from), Place::Span(to)) if large_slab(from) == large_slab(to) => {
-                    return self.reseal(ptr, old, new.size());
+                let kept = old.size().min(new.size());
+                if let Some(moved) = large::relocate(shared, ptr as usize, kept, size, new.align()) {
+                    return self.seal(moved as *mut u8, new.size());
                 }
-                (Place::Span(_), Place::Span(_)) => {
-                    let size = span_size(self.roomy(new, ask, capacity));
-                    let note = self.set_aside(ptr);
-                    if large::resize(shared, ptr as usize, size) {
-                        return self.seal(ptr, new.size());
-                    }
-                    let kept = old.size().min(new.size());
-                    if let Some(moved) = large::relocate(shared, ptr as usize, kept, size, new.align()) {
-                        return self.seal(moved as *mut u8, new.size());
-                    }
-                    self.put_back(ptr, note);
-                }
-                _ => {}
+                self.put_back(ptr, note);
             }
         }
         // SAFETY: the caller's promise.
@@ -223,6 +219,10 @@ impl Arena {
             }
             // SAFETY: not the arena's, so a block of the system on its account.
             return unsafe { self.account(shared).resize(ptr, new.size()) };
+        }
+        let capacity = shared.map().capacity();
+        if self.config.place(old, capacity).is_one_slab_with(self.config.place(new, capacity)) {
+            return self.reseal(ptr, old, new.size());
         }
         if new.size() >= old.size() {
             return null_mut();

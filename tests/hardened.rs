@@ -61,6 +61,8 @@ const ATTACKS: &[(&str, &str, usize)] = &[
     ("overflow-realloc-large", "written past the end of", MILLION),
     ("overflow-after-realloc", "written past the end of", 64),
     ("overflow-after-shrink", "written past the end of", 0),
+    ("overflow-after-filling", "written past the end of", 72),
+    ("overflow-after-filling-large", "written past the end of", 0),
 ];
 
 /// What is wrong with the end of an attacked program.

@@ -212,18 +212,13 @@ unsafe extern "C" fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
     } else if ours && size <= settings.above {
         // SAFETY: a block of `usable` bytes serves the same as any smaller layout of its slab.
         unsafe { arena.realloc(block.as_ptr(), Layout::from_size_align_unchecked(usable, ALIGN), size) }
-    } else if !ours && size > settings.above {
-        mapped::resize(block.as_ptr() as usize, size, settings.limit)
     } else {
-        let moved = obtain(size, ALIGN, false);
-        if !moved.is_null() {
-            // SAFETY: both hold the smaller size, and are disjoint; the old block is given up.
-            unsafe {
-                moved.copy_from_nonoverlapping(block.as_ptr(), usable.min(size));
-                free(block.as_ptr());
-            }
-        }
-        moved
+        let stays_mapped = !ours && size > settings.above;
+        let moved =
+            if stays_mapped { mapped::resize(block.as_ptr() as usize, size, settings.limit) } else { null_mut() };
+        // The kernel does not lengthen what lies in several mappings, as after advice on a part of it.
+        // SAFETY: the caller's promise.
+        if moved.is_null() { unsafe { replace(block, usable, size) } } else { moved }
     };
     if !resized.is_null() {
         return resized;
@@ -234,6 +229,22 @@ unsafe extern "C" fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
     }
     set_errno(libc::ENOMEM);
     null_mut()
+}
+
+/// A new block with what the old one holds, which is freed. Null: it is as it was.
+///
+/// # Safety
+/// As [`resize`]; the old block holds `usable` bytes.
+unsafe fn replace(block: NonNull<u8>, usable: usize, size: usize) -> *mut u8 {
+    let moved = obtain(size, ALIGN, false);
+    if !moved.is_null() {
+        // SAFETY: both hold the smaller size, and are disjoint; the old block is given up.
+        unsafe {
+            moved.copy_from_nonoverlapping(block.as_ptr(), usable.min(size));
+            free(block.as_ptr());
+        }
+    }
+    moved
 }
 
 /// Addresses that were not freed because they did not come from here.

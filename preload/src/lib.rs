@@ -14,6 +14,7 @@
 //! | `mapped`   | blocks that are no arena's: above the threshold, or aligned beyond 2 MiB   |
 //! | `settings` | what the environment asks for                                              |
 //! | `environ`  | the environment, at a time when libc may not have it yet                   |
+//! | `start`    | what is done before other libraries are initialised                        |
 //! | `report`   | the figures at the program's end                                           |
 //! | `line`     | a line of text on the stack                                                |
 //!
@@ -32,3 +33,4 @@ mod loader;
 mod mapped;
 mod report;
 mod settings;
+mod start;

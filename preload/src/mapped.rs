@@ -10,7 +10,6 @@
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::Once;
 
 /// Before each block, on the page that ends where the block begins.
 struct Header {
@@ -72,6 +71,12 @@ extern "C" fn after_fork() {
     unlock();
 }
 
+/// Registers the fork handlers. May allocate, but no block of this kind.
+pub(crate) fn register() {
+    // SAFETY: the handlers live as long as the program.
+    unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork)) };
+}
+
 /// Whether there was a block of this kind: else the table need not be locked, by a thread that the child of a fork
 /// lacks.
 static USED: AtomicBool = AtomicBool::new(false);
@@ -124,13 +129,7 @@ fn header(block: usize, page: usize) -> *mut Header {
 
 /// Maps a block; all its bytes are zero. Null: the limit is reached, or the kernel refuses.
 pub(crate) fn allocate(size: usize, align: usize, limit: usize) -> *mut u8 {
-    static HANDLERS: Once = Once::new();
-    // May allocate, but no block of this kind.
-    // SAFETY: the handlers live as long as the program.
-    HANDLERS.call_once(|| unsafe {
-        libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork));
-        USED.store(true, Ordering::Relaxed);
-    });
+    USED.store(true, Ordering::Relaxed);
     let page = page();
     let Some(usable) = size.checked_next_multiple_of(page) else { return null_mut() };
     let slack = align.saturating_sub(page);

@@ -404,6 +404,13 @@ static void mapped(void) {
     p = do_realloc(p, (size_t)100 << 20);
     CHECK(p && filled(p, 4096, 6));
     do_free(p);
+    // In several of the kernel's mappings, of which it moves and lengthens none.
+    p = do_malloc((size_t)5 << 20);
+    fill(p, (size_t)5 << 20, 7);
+    CHECK(!madvise(p + 4096, (size_t)1 << 20, MADV_DONTFORK));
+    p = do_realloc(p, (size_t)8 << 20);
+    CHECK(p && filled(p, (size_t)5 << 20, 7));
+    do_free(p);
     for (int i = 0; i < 200; i++) {
         unsigned char *q = do_calloc(2, (size_t)1 << 20);
         CHECK(q && !q[0] && !q[(2 << 20) - 1]);

@@ -233,6 +233,14 @@ impl Arena {
         find(map, block as usize).ok().map(|found| note_on(map, &found))
     }
 
+    /// Whether a block that keeps its place has room for a canary behind so many bytes, or is to have none.
+    pub(crate) fn leaves_room(&self, block: *mut u8, size: usize, align: usize, ask: Ask) -> bool {
+        // A size that is no layout's is refused later.
+        let layout = Layout::from_size_align(size, align).ok().filter(|&layout| roomy(layout, ask) != layout);
+        let slab = || Some(find(self.known()?.map(), block as usize).ok()?.place.slab);
+        layout.is_none() || slab().is_some_and(|slab| slab > size)
+    }
+
     /// As [`Arena::check_seal`], and notes the new size of a block that stays where it is.
     #[inline(never)]
     pub(crate) fn reseal(&self, block: *mut u8, old: Layout, new_size: usize) -> *mut u8 {

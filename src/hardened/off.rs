@@ -68,6 +68,11 @@ impl Arena {
     pub(crate) fn put_back(&self, _block: *mut u8, _note: Nothing) {}
 
     #[inline(always)]
+    pub(crate) fn leaves_room(&self, _block: *mut u8, _size: usize, _align: usize, _ask: Ask) -> bool {
+        true
+    }
+
+    #[inline(always)]
     pub(crate) fn reseal(&self, block: *mut u8, _old: Layout, _new_size: usize) -> *mut u8 {
         block
     }

@@ -367,8 +367,14 @@ fn attack_one(name: &str, attack: bool) {
             let moved = unsafe { realloc(ptr, old, new) };
             free(moved, layout(new, 8));
         }
-        "overflow-after-realloc" | "overflow-after-shrink" => {
-            let (old, new) = if name == "overflow-after-realloc" { (layout(57, 8), 61) } else { (LARGE, 900_000) };
+        "overflow-after-realloc" | "overflow-after-shrink" | "overflow-after-filling" | "overflow-after-filling-large" => {
+            let (old, new) = match name {
+                "overflow-after-realloc" => (layout(57, 8), 61),
+                "overflow-after-shrink" => (LARGE, 900_000),
+                // To the last byte of a slab.
+                "overflow-after-filling" => (layout(57, 8), 64),
+                _ => (layout(207_992, 8), 212_992),
+            };
             // SAFETY: live, of this layout.
             let ptr = named(unsafe { realloc(block(old), old, new) });
             poke(attack, ptr.wrapping_add(new), 0x5A);
