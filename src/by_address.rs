@@ -11,8 +11,9 @@ impl Arena {
     /// [`Arena::deallocate`] does, it looks at the pool's record.
     ///
     /// An address inside of the arena where no block begins ends the process with a line that says so, and so does one
-    /// outside with no block of the system on this arena's account. A chunk that is free already is noticed by debug
-    /// builds and with the feature `hardened`.
+    /// outside with no block of the system on this arena's account (or a signal, in release builds, where the bytes
+    /// before it cannot be read). A chunk that is free already is noticed by debug builds and with the feature
+    /// `hardened`.
     ///
     /// ```
     /// let arena = arenal::Arena::new(64 << 20);

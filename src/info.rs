@@ -15,8 +15,8 @@ pub struct Info {
     pub heap: usize,
     /// Chunks in the caller's hands, each counted as its slab's size.
     pub allocated: usize,
-    /// Metadata of what is in use: the shared state, some kilobytes for each thread that ever was at once, and about
-    /// 140 bytes for each 16 KiB up to the highest that was ever used. On top of `heap`.
+    /// Metadata of what is in use: the shared state, some kilobytes for each of as many threads as there ever were at
+    /// once, and about 140 bytes for each 16 KiB up to the highest that is in use. On top of `heap`.
     pub overhead: usize,
     /// What the system allocator holds for this arena now, as asked for.
     pub system: usize,

@@ -188,12 +188,12 @@
 //!
 //! # The source
 //!
-//! Calls go down this list, and never up.
+//! Calls go down this list, and never up. (The leaves may call `os/`, and it may call them.)
 //!
 //! | layer | files in `src` |
 //! |---|---|
-//! | entries, from a layout or an address | `arena`, `entry`, `by_address`, `exact`, `resize`, `global`, `allocator`, `raw` (for `preload/`), `hardened` |
-//! | what they ask and tell | `config`, `place`, `change`, `error`, `info`, `verify` |
+//! | entries, from a layout or an address | `arena`, `entry`, `by_address`, `exact`, `resize`, `global`, `allocator`, `raw` (for `preload/`), `verify`, `hardened` |
+//! | what they ask and tell | `config`, `place`, `change`, `error`, `info` |
 //! | threads' heaps | `heap/` |
 //! | slabs and pools | `slab/` |
 //! | the arena's spans | `span/` |

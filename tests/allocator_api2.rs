@@ -1,5 +1,5 @@
-//! Promise: behind the feature `allocator-api2`, collections of that crate, and of those that know its version 0.2, live
-//! on `&Arena`.
+//! Promise: behind the feature `allocator-api2`, collections of that crate, and of those that know its version 0.2,
+//! live on `&Arena`.
 #![cfg(feature = "allocator-api2")]
 
 mod common;

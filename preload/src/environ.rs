@@ -1,23 +1,39 @@
 //! The environment, read without allocating, at a time when libc may not have it yet.
 
 use core::ffi::{CStr, c_char};
+use core::ptr::null_mut;
+use core::sync::atomic::{AtomicPtr, Ordering};
 
 unsafe extern "C" {
     /// Null until libc's constructor has run.
     static environ: *const *const c_char;
 }
 
+use crate::block::set_errno;
+
 /// Longest entry that is looked at; longer ones are none of ours.
 const LONGEST: usize = 256;
+
+/// What the dynamic linker told at the start; null before.
+static TOLD: AtomicPtr<*const c_char> = AtomicPtr::new(null_mut());
+
+/// Takes what the dynamic linker says that the entries are, at a time when libc may not.
+pub(crate) fn begin(entries: *const *const c_char) {
+    // Relaxed: no other thread is there yet.
+    TOLD.store(entries.cast_mut(), Ordering::Relaxed);
+}
 
 /// Calls `visit` with each entry, as `NAME=value`.
 pub(crate) fn each(visit: impl FnMut(&[u8])) {
     // SAFETY: libc's variable; nobody changes the environment while the first block of the process is allocated.
-    let entries = unsafe { environ };
-    if entries.is_null() { from_kernel(visit) } else { from_libc(entries, visit) }
+    let entries = [unsafe { environ }, TOLD.load(Ordering::Relaxed)];
+    match entries.into_iter().find(|entries| !entries.is_null()) {
+        Some(entries) => from_array(entries, visit),
+        None => from_kernel(visit),
+    }
 }
 
-fn from_libc(mut entry: *const *const c_char, mut visit: impl FnMut(&[u8])) {
+fn from_array(mut entry: *const *const c_char, mut visit: impl FnMut(&[u8])) {
     // SAFETY: an array of C strings that ends with a null pointer.
     unsafe {
         while !(*entry).is_null() {
@@ -27,12 +43,14 @@ fn from_libc(mut entry: *const *const c_char, mut visit: impl FnMut(&[u8])) {
     }
 }
 
-/// What the process was started with.
+/// What the process was started with. `errno` stays.
 fn from_kernel(mut visit: impl FnMut(&[u8])) {
+    // SAFETY: libc gives every thread its own errno.
+    let errno = unsafe { *libc::__errno_location() };
     // SAFETY: the path is a C string.
     let file = unsafe { libc::open(c"/proc/self/environ".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
     if file < 0 {
-        return;
+        return set_errno(errno);
     }
     let mut read = [0u8; 1024];
     let (mut entry, mut length) = ([0u8; LONGEST], 0);
@@ -56,4 +74,5 @@ fn from_kernel(mut visit: impl FnMut(&[u8])) {
     }
     // SAFETY: opened above.
     unsafe { libc::close(file) };
+    set_errno(errno);
 }

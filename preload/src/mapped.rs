@@ -22,7 +22,7 @@ struct Header {
     bytes: usize,
 }
 
-/// The kernel's customary limit of 65,530 mappings fills them with 16 blocks each.
+/// 65,530 mappings, the kernel's customary limit, are 16 to a row.
 const ROWS: usize = 4096;
 
 struct Table {
@@ -104,7 +104,7 @@ fn page() -> usize {
     unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
 }
 
-/// Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): neighbours at any distance lie in rows apart.
+/// Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): blocks at regular distances share few rows.
 const fn row(block: usize) -> usize {
     (block >> 12).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (usize::BITS - ROWS.trailing_zeros())
 }
@@ -119,7 +119,7 @@ const _: () = {
             assert!(blocks[row(0x7000_0000_0000 + block * (pages << 12))] <= 4);
             block += 1;
         }
-        pages = pages * 2 + 1;
+        pages += if pages < 64 { 1 } else { 31 };
     }
 };
 

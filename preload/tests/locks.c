@@ -1,5 +1,5 @@
-// A library that keeps its lock whole over forks, and was initialised before any block was allocated; and a program with
-// a thread that allocates under that lock while another forks.
+// A library that keeps its lock whole over forks, and was initialised before any block was allocated; and a program
+// with a thread that allocates under that lock while another forks.
 #include <pthread.h>
 
 #ifdef LIBRARY
@@ -48,7 +48,12 @@ int main(void) {
         pid_t child = fork();
         if (!child) {
             alarm(10);
-            free(aligned_alloc((size_t)4 << 20, 100));
+            for (size_t align = 64; align <= (size_t)4 << 20; align <<= 16) {
+                char *volatile block = aligned_alloc(align, 100);
+                if (!block) _exit(1);
+                block[0] = 1;
+                free(block);
+            }
             _exit(0);
         }
         int status;

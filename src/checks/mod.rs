@@ -6,8 +6,8 @@
 //! | [`link`] | links of free chunks, encoded                                  |
 //! | [`live`] | notes on blocks: in the caller's hands or not, and their slack |
 //!
-//! A leaf, but for `os`. In release builds without the feature `off.rs` stands in its place, whose calls are empty, or the
-//! plain answer.
+//! A leaf, but for `os`. In release builds without the feature `off.rs` stands in its place, whose calls are empty, or
+//! the plain answer.
 
 pub(crate) mod key;
 pub(crate) mod link;

@@ -4,8 +4,8 @@
 //! | the caller's bytes | canary: up to 8 bytes | unused | slack: 8 bytes, if it is too long for the note |
 //! ```
 //!
-//! How long the slack is stands in the block's note (see [`live`](crate::checks::live)), out of the overflow's reach, or mixed
-//! with the key at the slab's end.
+//! How long the slack is stands in the block's note (see [`live`](crate::checks::live)), out of the overflow's reach,
+//! or mixed with the key at the slab's end.
 
 use crate::checks::key;
 use crate::checks::live::LONGEST_NOTED;

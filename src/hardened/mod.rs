@@ -5,8 +5,8 @@
 //! | [`canary`] | the bytes behind a block's end                                      |
 //! | [`report`] | the line that is said before the process ends                       |
 //!
-//! The entries call this file at every way in and out; links and notes are the lower layers' ([`checks`](crate::checks)).
-//! Without the feature `off.rs` stands in its place, whose calls are empty.
+//! The entries call this file at every way in and out; links and notes are the lower layers'
+//! ([`checks`](crate::checks)). Without the feature `off.rs` stands in its place, whose calls are empty.
 //!
 //! With the feature, a layout that fills its slab is served from the next one if it comes through `GlobalAlloc`, so
 //! that there is room for a canary. The arena's own calls promise a certain slab and have a canary where that leaves
@@ -235,10 +235,10 @@ impl Arena {
 
     /// Whether a block that keeps its place has room for a canary behind so many bytes, or is to have none.
     pub(crate) fn leaves_room(&self, block: *mut u8, size: usize, align: usize, ask: Ask) -> bool {
-        // A size that is no layout's is refused later.
-        let layout = Layout::from_size_align(size, align).ok().filter(|&layout| roomy(layout, ask) != layout);
-        let slab = || Some(find(self.known()?.map(), block as usize).ok()?.place.slab);
-        layout.is_none() || slab().is_some_and(|slab| slab > size)
+        let (Some(shared), Ok(layout)) = (self.known(), Layout::from_size_align(size, align)) else { return true };
+        let map = shared.map();
+        self.roomy(layout, ask, map.capacity()) == layout
+            || find(map, block as usize).is_ok_and(|found| found.place.slab > size)
     }
 
     /// As [`Arena::check_seal`], and notes the new size of a block that stays where it is.

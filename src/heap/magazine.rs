@@ -130,13 +130,14 @@ pub(crate) fn load(shared: &Shared, slot: &Slot, local: &Local, class: Class, un
     let pool = Pool::at(map, unit);
     let base = map.address(unit) as usize;
     let carves = class.bumps() && !pool.has_free() && pool.remote().count() == 0;
-    let (one, live) = shared.fill(pool, || match if carves { pool.carve_one(base) } else { None } {
-        Some(one) => (Some(one), pool.live() + 1),
-        None => {
+    let one = shared.fill(pool, || {
+        let one = if carves { pool.carve_one(base) } else { None };
+        if one.is_none() {
             chunks.list.set(pool.take_some(base, taken_at_once(class)));
-            (None, pool.live())
         }
+        one
     });
+    let live = pool.live() + u32::from(one.is_some());
     chunks.set_room(class.magazine());
     // Lent chunks are few from here on: what is freed of others' need not go home at once.
     local.hurry(class, false);

@@ -284,8 +284,9 @@ impl Space {
         let room = if crowded && rest.saturating_sub(ROOM) / units == rest / units { ROOM } else { 0 };
         // Without the room, where the limit or the kernel refuses it.
         let places = [self.frontier + room, self.frontier].map(|from| from.next_multiple_of(align));
+        let places = if places[0] == places[1] { &places[..1] } else { &places[..] };
         let fits = |&unit: &usize| unit + units <= self.limit && self.commit(map, unit + units, filled);
-        let unit = places.into_iter().find(fits)?;
+        let unit = places.iter().copied().find(fits)?;
         if unit > self.frontier {
             // Below it lies a taken span or nothing: free spans never touch the frontier.
             self.bins.insert(map, self.frontier, unit - self.frontier);
@@ -319,8 +320,9 @@ impl Space {
         let end = end.next_multiple_of(per_page).min(self.limit);
         let bytes = ((end - self.committed) * UNIT).next_multiple_of(os::page_size());
         let start = map.address(self.committed);
-        // SAFETY: the units from `committed` to `limit` are reserved and not in use.
-        if !unsafe { os::commit(start, bytes) && map.notes().commit(self.committed, end) } {
+        // The shorter one first: what is granted of the two counts against the kernel's limits, though the other be
+        // refused. SAFETY: the units from `committed` to `limit` are reserved and not in use.
+        if !unsafe { map.notes().commit(self.committed, end) && os::commit(start, bytes) } {
             return false;
         }
         self.huge.advise(map, self.committed, end, self.frontier, dense);
