@@ -188,11 +188,12 @@ fn a_large_block_does_without_room_below_it() {
     in_fork(|| {
         let arena = bounded(64 * MIB);
         // The first 2 MiB are made writable with the first pool.
-        Block::new(&arena, layout(100, 8), 1).expect("memory").free(&arena);
+        let small = Block::new(&arena, layout(100, 8), 1).expect("memory");
         let notes = if cfg!(any(debug_assertions, feature = "hardened")) { 6 * MIB / 8 + 64 * KIB } else { 0 };
         limit(libc::RLIMIT_DATA, data() + (6 * MIB + 192 * KIB + notes) as libc::rlim_t);
         let block = Block::new(&arena, layout(8 * MIB, 8), 2).expect("as much as the limit grants");
         block.free(&arena);
+        small.free(&arena);
         common::verify(&arena);
     });
 }
