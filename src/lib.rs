@@ -156,9 +156,9 @@
 //! 1 byte (the slab has no more room) once in 128. A second free after the chunk was handed out again frees it for its
 //! new owner.
 //!
-//! What it costs (`bench/hardened`, which measures it anew: medians of 7 runs in turns with and without it, `lto =
-//! "fat"`, 2026-11-30, on two busy cores of a virtual x86-64 machine at a slow time, when rows take three to five times
-//! as long as in `docs/performance.md`):
+//! What it costs (`bench/hardened`, which measures it anew: medians of 7 runs in turns with and without it, with
+//! `lto = "fat"`, 2026-11-30, on two busy cores of a virtual x86-64 machine at a slow time, when rows take three to five
+//! times as long as in `docs/performance.md`):
 //!
 //! | row of `bench` | ns | ns hardened | times | peak memory |
 //! |---|---|---|---|---|

@@ -61,16 +61,24 @@ fn each_knows_its_own() {
 #[test]
 fn a_thread_in_many_arenas_parks_nothing() {
     let arenas: Vec<Arena> = (0..40).map(|_| bounded(Arena::MIN_CAPACITY)).collect();
-    common::threads(1, |_| {
-        for round in 0..60 {
-            for arena in &arenas {
-                // Of 200 bytes, which fill no cache lines, each heap has pools of its own.
-                for size in [64, 200, 16 * KIB] {
-                    Block::new(arena, layout(size, 8), round).expect("memory").free(arena);
-                }
+    let visit = |round| {
+        for arena in &arenas {
+            // Of 200 bytes, which fill no cache lines, each heap has pools of its own.
+            for size in [64, 200, 16 * KIB] {
+                Block::new(arena, layout(size, 8), round).expect("memory").free(arena);
             }
         }
-    });
+    };
+    let overheads = || arenas.iter().map(|arena| arena.info().overhead).collect::<Vec<_>>();
+    let (early, late) = common::threads(1, |_| {
+        (0..2).for_each(visit);
+        let early = overheads();
+        (2..60).for_each(visit);
+        (early, overheads())
+    })
+    .remove(0);
+    // It comes back to the heap that it left, and to no new one.
+    assert!(early.iter().zip(&late).all(|(early, late)| late - early < 8 * KIB), "{early:?}, then {late:?}");
     for arena in &arenas {
         let chain = Chain::fill(arena, 64);
         chain.assert_share(arena, "after 60 visits");

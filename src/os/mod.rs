@@ -2,7 +2,8 @@
 //!
 //! The contract of every memory call: it reports failure as `false` or `None`, never aborts, and leaves `errno` as it
 //! was. Addresses and lengths are multiples of [`page_size`]. (But where a kernel unmaps memory in the course of a call
-//! that it then refuses, and does not map it again, the process ends with a line: the address space has a hole.)
+//! that it then refuses, and does not map it again, the process ends with a line: the address space has a hole. And
+//! what [`move_pages`] denies is that all was moved: the contents have arrived.)
 
 mod barrier;
 pub(crate) use barrier::*;

@@ -38,7 +38,8 @@ pub(crate) unsafe fn move_pages(from: *mut u8, to: *mut u8, bytes: usize) -> boo
 unsafe fn is_one_mapping(start: *mut u8, bytes: usize) -> bool {
     let page = page_size();
     // Without leave to move, a range in one mapping cannot grow into what is mapped behind it; of one in several it is
-    // not even asked. Either is refused before anything is done. SAFETY: no existing memory is touched.
+    // not even asked. Either is refused before anything is done.
+    // SAFETY: no existing memory is touched; libc gives every thread its own errno.
     unsafe {
         if libc::mremap(start.cast(), bytes, bytes + page, 0) == libc::MAP_FAILED {
             return *libc::__errno_location() != libc::EFAULT;

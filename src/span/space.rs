@@ -321,7 +321,8 @@ impl Space {
         let bytes = ((end - self.committed) * UNIT).next_multiple_of(os::page_size());
         let start = map.address(self.committed);
         // The shorter one first: what is granted of the two counts against the kernel's limits, though the other be
-        // refused. SAFETY: the units from `committed` to `limit` are reserved and not in use.
+        // refused.
+        // SAFETY: the units from `committed` to `limit` are reserved and not in use.
         if !unsafe { map.notes().commit(self.committed, end) && os::commit(start, bytes) } {
             return false;
         }
