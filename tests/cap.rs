@@ -10,11 +10,10 @@ use std::time::Duration;
 use arenal::{AllocError, Arena};
 use common::{Block, Chain, KIB, MIB, Rng, bounded, layout};
 
-/// Until 50 refusals in a row; each looks through all heaps, which takes unoptimised code a while.
-fn fill_mixed(arena: &Arena, rng: &mut Rng, limit: usize) -> Vec<Block> {
+/// Until the arena has refused a thread so many requests in a row.
+fn fill_mixed(arena: &Arena, rng: &mut Rng, limit: usize, refusals: usize) -> Vec<Block> {
     let (mut blocks, mut refused) = (Vec::new(), 0);
-    let most = common::scaled(50);
-    while refused < most {
+    while refused < refusals {
         match Block::new(arena, layout(rng.size(limit), 8), rng.word()) {
             Some(block) => {
                 blocks.push(block);
@@ -28,6 +27,8 @@ fn fill_mixed(arena: &Arena, rng: &mut Rng, limit: usize) -> Vec<Block> {
 
 fn threads_fill(capacity: usize, count: usize) {
     let arena = bounded(capacity);
+    // Each looks through all heaps, which takes long where there are many, and unoptimised code longer.
+    let refusals = common::scaled(if count > 2 { 10 } else { 50 });
     let running = AtomicBool::new(true);
     let barrier = Barrier::new(count);
     let stolen: Mutex<Vec<Block>> = Mutex::new(Vec::new());
@@ -43,7 +44,7 @@ fn threads_fill(capacity: usize, count: usize) {
         });
         let live: Vec<Block> = common::threads(count, |i| {
             let mut rng = Rng::new(i as u64);
-            let mut blocks = fill_mixed(&arena, &mut rng, 32 * KIB);
+            let mut blocks = fill_mixed(&arena, &mut rng, 32 * KIB, refusals);
             barrier.wait(); // the arena is full
             blocks.iter().for_each(Block::check);
             rng.shuffle(&mut blocks);
@@ -56,7 +57,7 @@ fn threads_fill(capacity: usize, count: usize) {
                 };
                 block.free(&arena);
             }
-            blocks.extend(fill_mixed(&arena, &mut rng, 8 * KIB));
+            blocks.extend(fill_mixed(&arena, &mut rng, 8 * KIB, refusals));
             blocks
         })
         .into_iter()

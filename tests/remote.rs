@@ -3,10 +3,10 @@
 mod common;
 
 use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
-use std::sync::{Barrier, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 
 use arenal::Arena;
-use common::{Block, KIB, MIB, Rng, bounded, layout};
+use common::{Block, KIB, MIB, Rng, Worker, bounded, layout};
 
 fn block(arena: &Arena, rng: &mut Rng) -> Block {
     // Mostly small; now and then a span.
@@ -43,6 +43,32 @@ fn producer_to_consumer() {
         consumer.join().expect("every block intact");
     });
     assert_empty(&arena);
+}
+
+/// Nothing counts a pool's frees by its owner and by others together. What they have emptied between them is found all
+/// the same.
+#[test]
+fn pools_that_two_threads_empty_go_back() {
+    for size in [64, 480, 4 * KIB] {
+        let arena = Arc::new(bounded(8 * MIB));
+        let mut blocks: Vec<Block> = std::iter::from_fn(|| Block::new(&arena, layout(size, 8), size as u64)).collect();
+        Rng::new(size as u64).shuffle(&mut blocks);
+        let other = Worker::new(&arena);
+        let slabs: Vec<usize> = arena.slabs().take(60).collect();
+        let share = blocks.len().div_ceil(2 * slabs.len());
+        for slab in slabs {
+            let [ours, theirs] = [(); 2].map(|()| blocks.split_off(blocks.len().saturating_sub(share)));
+            ours.into_iter().for_each(|block| block.free(&arena));
+            other.run(|arena| theirs.into_iter().for_each(|block| block.free(arena)));
+            // The owner learns of the pools that have been announced.
+            Block::new(&arena, layout(slab, 8), 0).into_iter().for_each(|block| block.free(&arena));
+        }
+        assert!(blocks.is_empty());
+        arena.trim();
+        assert_eq!(arena.info().heap, 0, "pools of {size} bytes' blocks stay");
+        other.end();
+        assert_empty(&arena);
+    }
 }
 
 /// A consumer that never allocates must not keep what it frees: the producer could not go on.

@@ -139,12 +139,14 @@ unsafe fn usable_size_slow(block: NonNull<u8>) -> Option<usize> {
 #[inline(always)]
 pub(crate) unsafe fn resize(block: *mut u8, size: usize) -> *mut u8 {
     // SAFETY: if the arena's, live, by the caller's promise.
-    match unsafe { unready().chunk_size(block) } {
+    match (unsafe { unready().chunk_size(block) }, NonNull::new(block)) {
+        (Some(usable), _) if stays(usable, size) => block,
         // SAFETY: the caller's promise.
-        None => unsafe { resize_slow(block, size) },
-        Some(usable) if stays(usable, size) => block,
+        (Some(usable), _) => unsafe { resize_chunk(block, size, usable) },
         // SAFETY: the caller's promise.
-        Some(usable) => unsafe { resize_chunk(block, size, usable) },
+        (None, Some(block)) => unsafe { resize_slow(block, size) },
+        // Some programs, as Lua, have no other way to a new block.
+        (None, None) => allocate(size),
     }
 }
 
@@ -175,22 +177,22 @@ unsafe extern "C" fn resize_chunk(block: *mut u8, size: usize, usable: usize) ->
 #[inline(never)]
 unsafe extern "C" fn resize_long(block: *mut u8, size: usize, usable: usize) -> *mut u8 {
     let target = if size == 0 { None } else { unready().pop(size) };
-    // SAFETY: both chunks hold the shorter size, and a new one is disjoint from a live one; the caller's promise.
+    // SAFETY: both chunks hold the shorter size, and a new one is disjoint from a live one; no chunk is at null; the
+    // caller's promise.
     unsafe {
-        let Some(target) = target else { return resize_slow(block, size) };
+        let Some(target) = target else { return resize_slow(NonNull::new_unchecked(block), size) };
         target.as_ptr().copy_from_nonoverlapping(block, usable.min(size));
         free(block);
         target.as_ptr()
     }
 }
 
-/// As [`resize`].
+/// As [`resize`], of a block.
 ///
 /// # Safety
 /// As there.
 #[inline(never)]
-unsafe extern "C" fn resize_slow(block: *mut u8, size: usize) -> *mut u8 {
-    let Some(block) = NonNull::new(block) else { return allocate(size) };
+unsafe extern "C" fn resize_slow(block: NonNull<u8>, size: usize) -> *mut u8 {
     if size == 0 {
         // SAFETY: the caller's promise.
         unsafe { free(block.as_ptr()) };

@@ -21,6 +21,7 @@ use super::{magazine, steal, thread};
 use crate::class::Class;
 use crate::os;
 use crate::slab::pool::Pool;
+use crate::sync::{Ordering, fence};
 
 /// Pools handed over at a time.
 const POOLS: usize = 64;
@@ -131,6 +132,8 @@ fn hand_over(shared: &Shared, slot: &Slot, common: &Slot, unit: usize) {
     from.unlist(map, unit);
     from.drop_pool();
     to.add_pool();
+    // Who returned a chunk and still found the old tag did so before this is counted.
+    fence(Ordering::SeqCst);
     pool.rest_available(pool.live());
     to.available.push(map, unit);
 }

@@ -1,5 +1,5 @@
 //! How often a full arena looks for parked memory: before each request fails, but more and more seldom in vain where
-//! requests overflow to the system instead, for a look goes through all pools.
+//! requests overflow to the system instead, for a look goes through all heaps.
 
 use crate::sync::{AtomicU32, Ordering};
 

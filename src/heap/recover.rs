@@ -1,8 +1,8 @@
 //! Finding parked memory before a request fails: chunks on their way home, emptied pools, the unused current pools of
 //! idle threads.
 //!
-//! One thread at a time looks through all heaps: O(heaps × slabs + pools). Pools that are empty go back to the arena,
-//! where any slab and any thread can have them.
+//! One thread at a time looks through all heaps: O(heaps × slabs), and the pools of those that are in
+//! [doubt](super::doubt). Pools that are empty go back to the arena, where any slab and any thread can have them.
 
 use super::death;
 use super::shared::Shared;
@@ -49,12 +49,8 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         let _held = slot.lock.lock();
         if sent {
             give(shared, slot, is_own(slot), wanted);
-        } else {
-            if !slot.inbox().is_empty() {
-                hear_for(shared, slot);
-            }
-            // Not every return is announced.
-            retire_empty(shared, slot);
+        } else if !slot.inbox().is_empty() {
+            hear_for(shared, slot);
         }
     }
     free(shared) > before
@@ -82,27 +78,37 @@ fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool 
         None => slot.hear(shared),
     }
     slot.give_spares(shared);
-    retire_empty(shared, slot);
+    retire_overlooked(shared, slot, own);
     sent
 }
 
-/// Has the calling thread look through its full pools of the slab once more: a return may have been missed.
-pub(crate) fn look_again(shared: &Shared, class: Class) {
-    if let Some(slot) = thread::find(shared).and_then(Slot::of) {
-        let _held = slot.lock.lock();
-        slot.slab(class).set_eager(false);
+/// Gives back listed pools that are empty though nothing told of it, if that may be. The heap is locked. Where the
+/// caller owns it, or nobody does, those with returned chunks become available, and will tell.
+pub(crate) fn retire_overlooked(shared: &Shared, slot: &Slot, own: bool) {
+    if !slot.inbox().doubt.take() {
+        return;
     }
-}
-
-/// Gives back all listed pools that are empty. The heap is locked.
-pub(crate) fn retire_empty(shared: &Shared, slot: &Slot) {
+    let map = shared.map();
+    let places = own || slot.local().is_none();
+    let mut doubtful = false;
     for class in Class::all() {
         for unit in slot.listed(shared, class) {
-            let pool = Pool::at(shared.map(), unit);
-            if pool.is_empty() && !pool.remote().announced() {
+            let pool = Pool::at(map, unit);
+            let remote = pool.remote();
+            if remote.announced() {
+                continue;
+            }
+            if pool.is_empty() {
                 slot.retire(shared, unit, false);
+            } else if remote.count() > 0 && places {
+                slot.refresh(shared, unit, false);
+            } else {
+                doubtful |= remote.count() > 0;
             }
         }
+    }
+    if doubtful {
+        slot.inbox().doubt.raise();
     }
 }
 
@@ -124,5 +130,26 @@ fn hear_for(shared: &Shared, slot: &Slot) {
         } else {
             slot.inbox().push(unit, link(unit));
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use crate::arena::Arena;
+    use crate::sync::counted::loads;
+    use core::alloc::Layout;
+
+    /// What a refusal reads in an arena that one thread has filled.
+    fn refusal(capacity: usize) -> u64 {
+        let arena = Arena::new(capacity);
+        let page = Layout::new::<[u64; 512]>();
+        while arena.allocate(page).is_ok() {}
+        loads(|| assert!(arena.allocate(page).is_err()))
+    }
+
+    #[test]
+    fn a_refusal_costs_the_same_in_any_arena() {
+        let (small, large) = (refusal(16 << 20), refusal(256 << 20));
+        assert!(large < small * 2, "{small} words in an arena of 16 MiB, {large} in one of 256");
     }
 }

@@ -101,7 +101,6 @@ fn from_full(shared: &Shared, class: Class, look: Look, attempt: impl Fn() -> Op
 fn from_parked(shared: &Shared, class: Class, attempt: impl Fn() -> Option<Served>) -> Option<Served> {
     for _ in 0..ATTEMPTS {
         let gained = recover::run(shared, Some(class));
-        recover::look_again(shared, class);
         let again = attempt();
         if again.is_some() {
             return again;
@@ -152,7 +151,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
             if found.is_some() {
                 return found;
             }
-            finish(shared, slab, chunks, unit);
+            finish(shared, slot, slab, chunks, unit);
         }
         slot.hear(shared);
         if slot.shares(class)
@@ -188,7 +187,7 @@ fn from_outbox(shared: &Shared, slot: &Slot, local: &Local, class: Class) -> Opt
         habit::count(shared, local, gathered);
         if slab.takes_chance() {
             if let Some(unit) = slab.current() {
-                finish(shared, slab, chunks, unit);
+                finish(shared, slot, slab, chunks, unit);
             }
             slot.owed(class).move_outbox();
             chunks.list.set(head);
@@ -226,11 +225,14 @@ fn from_current(shared: &Shared, local: &Local, slab: &Slab, chunks: &Chunks, un
 }
 
 /// The current pool's list is empty, and another is to be used.
-fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
+fn finish(shared: &Shared, slot: &Slot, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
     chunks.no_pool();
     slab.set_current(None);
     slab.put(shared.map(), unit, pool.carved() - pool.freed_beside(), false);
+    if pool.is_empty() {
+        slot.inbox().doubt.raise();
+    }
 }
 
 fn make_current(shared: &Shared, slot: &Slot, local: &Local, class: Class, unit: usize) {

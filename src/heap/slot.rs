@@ -190,6 +190,8 @@ impl Slot {
         mine.drop_pool();
         theirs.add_pool();
         heir.tag_pool(shared, unit, Pool::at(map, unit).units());
+        // Who returned a chunk and still found the old tag did so before its heir counts.
+        fence(Ordering::SeqCst);
         Some(unit)
     }
 
@@ -234,11 +236,17 @@ impl Slot {
             self.slab(pool.class()).count_emptied();
             self.retire(shared, unit, self.local().is_some());
         } else {
-            if pool.standing() == Standing::Full {
-                self.slab(pool.class()).refresh(map, unit, warm);
-            }
-            pool.rest_available(pool.live());
+            self.refresh(shared, unit, warm);
         }
+    }
+
+    /// As [`Slot::look`], of a pool that has chunks to give.
+    pub(crate) fn refresh(&self, shared: &Shared, unit: usize, warm: bool) {
+        let pool = Pool::at(shared.map(), unit);
+        if pool.standing() == Standing::Full {
+            self.slab(pool.class()).refresh(shared.map(), unit, warm);
+        }
+        pool.rest_available(pool.live());
     }
 
     /// Reads the inbox. By the owner, or for a heap without one under its lock. Pools that were made over while they

@@ -197,6 +197,12 @@ impl Map {
         self.tag_word(unit).load(Ordering::Relaxed)
     }
 
+    /// As [`Map::tag`], for who holds a chunk no more: the tag after its return.
+    pub(crate) fn tag_after_return(&self, unit: usize) -> u64 {
+        // SeqCst: not before the return, which is so, too.
+        self.tag_word(unit).load(Ordering::SeqCst)
+    }
+
     pub(crate) fn set_tag(&self, unit: usize, tag: u64) {
         // Relaxed: as in `tag`.
         self.tag_word(unit).store(tag, Ordering::Relaxed)

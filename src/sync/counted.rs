@@ -6,6 +6,7 @@ pub(crate) use core::sync::atomic::Ordering;
 
 std::thread_local! {
     static EXCHANGES: Cell<u64> = const { Cell::new(0) };
+    static LOADS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Atomic read-modify-writes of the calling thread while `work` ran: what costs, and takes a cache line from others.
@@ -13,6 +14,13 @@ pub(crate) fn exchanges(work: impl FnOnce()) -> u64 {
     let before = EXCHANGES.get();
     work();
     EXCHANGES.get() - before
+}
+
+/// Words that the calling thread read while `work` ran, of those that others may write.
+pub(crate) fn loads(work: impl FnOnce()) -> u64 {
+    let before = LOADS.get();
+    work();
+    LOADS.get() - before
 }
 
 macro_rules! counted {
@@ -29,6 +37,7 @@ macro_rules! counted {
 
             #[inline(always)]
             pub(crate) fn load(&self, order: Ordering) -> $word {
+                LOADS.set(LOADS.get() + 1);
                 self.0.load(order)
             }
 
