@@ -94,16 +94,17 @@ pub(crate) fn retire_overlooked(shared: &Shared, slot: &Slot, own: bool) {
     for class in Class::all() {
         for unit in slot.listed(shared, class) {
             let pool = Pool::at(map, unit);
-            let remote = pool.remote();
-            if remote.announced() {
+            // Asked in this order: who returns the last chunk announces the pool with it.
+            let (empty, remote) = (pool.is_empty(), pool.remote());
+            if remote.announced() || remote.count() == 0 && !empty {
                 continue;
             }
-            if pool.is_empty() {
+            if empty {
                 slot.retire(shared, unit, false);
-            } else if remote.count() > 0 && places {
+            } else if places {
                 slot.refresh(shared, unit, false);
             } else {
-                doubtful |= remote.count() > 0;
+                doubtful = true;
             }
         }
     }
