@@ -53,7 +53,7 @@ fn verify_heap(shared: &Shared, slot: &Slot, config: &Config) -> usize {
                 pool.verify(map.address(unit) as usize);
                 verify_tags(shared, slot, unit);
                 let is_told = !pool.is_empty() || pool.remote().announced();
-                assert!(is_told || slot.inbox().doubt.is_there(), "nothing tells that pool {unit} is empty");
+                assert!(is_told || slot.doubt.is_there(), "nothing tells that pool {unit} is empty");
                 count += 1;
             }
         }

@@ -50,6 +50,6 @@ fn bury(shared: &Shared, slot: &Slot) -> bool {
         }
         slab.rest(shared.map());
     }
-    slot.inbox().doubt.raise();
+    slot.doubt.raise();
     true
 }

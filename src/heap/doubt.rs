@@ -7,8 +7,8 @@
 
 use crate::sync::{AtomicU32, Ordering, fence};
 
-/// All-zero bytes: no doubt.
-#[repr(transparent)]
+/// All-zero bytes: no doubt. On a cache line of its own, which is written when doubt comes up and when it is taken.
+#[repr(C, align(64))]
 pub(crate) struct Doubt(AtomicU32);
 
 impl Doubt {
@@ -17,16 +17,21 @@ impl Doubt {
         Doubt(AtomicU32::new(0))
     }
 
-    /// After what is doubtful was done, as a sequentially consistent read-modify-write, or under the heap's lock. Most
+    /// After what is doubtful was done, by a sequentially consistent read-modify-write or under the heap's lock. Most
     /// find that the doubt is there, and write nothing.
-    #[inline]
     pub(crate) fn raise(&self) {
+        self.raise_if(|| true);
+    }
+
+    /// As [`Doubt::raise`], if there is no doubt yet and it is `due`.
+    #[inline]
+    pub(crate) fn raise_if(&self, due: impl FnOnce() -> bool) {
         // Loom knows the one order of all threads for fences alone.
         #[cfg(loom)]
         fence(Ordering::SeqCst);
         // SeqCst: who finds the doubt there did its part before it was taken, in the one order of all threads, and so
         // who takes it sees that part.
-        if self.0.load(Ordering::SeqCst) == 0 {
+        if self.0.load(Ordering::SeqCst) == 0 && due() {
             // Release: who takes the doubt sees what it is about.
             self.0.store(1, Ordering::Release);
         }

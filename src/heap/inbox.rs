@@ -3,32 +3,26 @@
 //! A stack of units linked through the pools, only ever emptied whole. A pool stands in it at most once: the
 //! `announced` bit of its remote word says whether it does.
 
-use super::doubt::Doubt;
 use crate::sync::{AtomicU32, Ordering};
 
 /// All-zero bytes are an empty inbox. On a cache line of its own: other threads write it.
 #[repr(C, align(64))]
-pub(crate) struct Inbox {
-    /// Unit + 1 of the first; 0: none.
-    head: AtomicU32,
-    /// Whether pools that do not stand here are worth a look.
-    pub(crate) doubt: Doubt,
-}
+pub(crate) struct Inbox(AtomicU32);
 
 impl Inbox {
     #[cfg(all(test, loom))]
     fn new() -> Inbox {
-        Inbox { head: AtomicU32::new(0), doubt: Doubt::new() }
+        Inbox(AtomicU32::new(0))
     }
 
     /// Adds a unit, linking it through `link`.
     pub(crate) fn push(&self, unit: usize, link: &AtomicU32) {
         // Relaxed: only compared and linked to.
-        let mut head = self.head.load(Ordering::Relaxed);
+        let mut head = self.0.load(Ordering::Relaxed);
         loop {
             link.store(head, Ordering::Relaxed);
             // Release: publishes the link.
-            match self.head.compare_exchange_weak(head, unit as u32 + 1, Ordering::Release, Ordering::Relaxed) {
+            match self.0.compare_exchange_weak(head, unit as u32 + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(seen) => head = seen,
             }
@@ -38,13 +32,13 @@ impl Inbox {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         // Relaxed: a hint; a missed entry is found at the next look.
-        self.head.load(Ordering::Relaxed) == 0
+        self.0.load(Ordering::Relaxed) == 0
     }
 
     /// Empties the inbox; the units follow through `next`, which reads the link of a unit before that is yielded.
     pub(crate) fn take(&self, mut next: impl FnMut(usize) -> u32) -> impl Iterator<Item = usize> {
         // Acquire: sees the links.
-        let mut at = if self.is_empty() { 0 } else { self.head.swap(0, Ordering::Acquire) };
+        let mut at = if self.is_empty() { 0 } else { self.0.swap(0, Ordering::Acquire) };
         core::iter::from_fn(move || {
             let unit = (at as usize).checked_sub(1)?;
             at = next(unit);

@@ -97,8 +97,9 @@ impl Batch {
             slot.inbox().push(unit, pool.inbox_next());
             // Nobody else would read it soon, and the pool may be empty.
             slot.hear_unowned(shared);
-        } else if slot.has_owner() {
-            slot.inbox().doubt.raise();
+        } else {
+            // Without an owner nobody frees otherwise.
+            slot.doubt.raise_if(|| slot.has_owner());
         }
     }
 }

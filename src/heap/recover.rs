@@ -85,7 +85,7 @@ fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool 
 /// Gives back listed pools that are empty though nothing told of it, if that may be. The heap is locked. Where the
 /// caller owns it, or nobody does, those with returned chunks become available, and will tell.
 pub(crate) fn retire_overlooked(shared: &Shared, slot: &Slot, own: bool) {
-    if !slot.inbox().doubt.take() {
+    if !slot.doubt.take() {
         return;
     }
     let map = shared.map();
@@ -109,7 +109,7 @@ pub(crate) fn retire_overlooked(shared: &Shared, slot: &Slot, own: bool) {
         }
     }
     if doubtful {
-        slot.inbox().doubt.raise();
+        slot.doubt.raise();
     }
 }
 

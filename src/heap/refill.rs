@@ -231,7 +231,7 @@ fn finish(shared: &Shared, slot: &Slot, slab: &Slab, chunks: &Chunks, unit: usiz
     slab.set_current(None);
     slab.put(shared.map(), unit, pool.carved() - pool.freed_beside(), false);
     if pool.is_empty() {
-        slot.inbox().doubt.raise();
+        slot.doubt.raise();
     }
 }
 

@@ -136,7 +136,7 @@ extern "C" fn after_fork_in_child() {
             if thread::owns(shared, slot) {
                 slot.owner.enter();
                 // Another thread may have been about to say so.
-                slot.inbox().doubt.raise();
+                slot.doubt.raise();
             } else if let Some(local) = slot.local() {
                 shared.with_space(|_| slot.kept.settle());
                 Class::all().for_each(|class| slot.slab(class).recount(shared.map()));

@@ -8,6 +8,7 @@
 
 use core::cell::Cell;
 
+use super::doubt::Doubt;
 use super::inbox::Inbox;
 use super::kept::Kept;
 use super::local::Local;
@@ -44,6 +45,8 @@ pub(crate) struct Slot {
     /// Emptied pools kept for the owner's next need, as unit + 1.
     spares: [Cell<u32>; 2],
     inbox: Inbox,
+    /// Whether listed pools that do not stand in the inbox are worth a look.
+    pub(crate) doubt: Doubt,
     /// Class from which the next unused pool is looked for; see [`Slot::take_span`].
     pub(crate) cursor: Cell32,
     slabs: [Slab; CLASSES],
