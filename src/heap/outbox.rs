@@ -89,8 +89,8 @@ impl Batch {
             |there| chunk::link(self.last, there.map_or(chunk::END, |list| base + list.offset)),
             |before, now| pool.announces(before, now),
         );
-        // Announced, the pool stays its owner's until the inbox has been read; else it may have gone anywhere by now, and
-        // the doubt is in vain.
+        // Announced, the pool stays its owner's until the inbox has been read; else it may have gone anywhere by now,
+        // and the doubt is in vain.
         let Some((owner, _)) = map.pool_of(map.tag_after_return(unit)) else { return };
         let slot = shared.slot(owner);
         if tells {
