@@ -50,6 +50,7 @@ fn bury(shared: &Shared, slot: &Slot) -> bool {
         }
         slab.rest(shared.map());
     }
+    // Pools that the owner's last frees emptied have nobody to tell.
     slot.doubt.raise();
     true
 }

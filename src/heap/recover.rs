@@ -78,18 +78,16 @@ fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool 
         None => slot.hear(shared),
     }
     slot.give_spares(shared);
-    retire_overlooked(shared, slot, own);
+    if slot.doubt.take() && retire_empty(shared, slot, own || slot.local().is_none()) {
+        slot.doubt.raise();
+    }
     sent
 }
 
-/// Gives back listed pools that are empty though nothing told of it, if that may be. The heap is locked. Where the
-/// caller owns it, or nobody does, those with returned chunks become available, and will tell.
-pub(crate) fn retire_overlooked(shared: &Shared, slot: &Slot, own: bool) {
-    if !slot.doubt.take() {
-        return;
-    }
+/// Gives back all listed pools that are empty. The heap is locked. Where the caller `owns` it, or nobody does, those
+/// with returned chunks become available, and will tell; otherwise it is doubtful whether they do, if there are any.
+pub(crate) fn retire_empty(shared: &Shared, slot: &Slot, owns: bool) -> bool {
     let map = shared.map();
-    let places = own || slot.local().is_none();
     let mut doubtful = false;
     for class in Class::all() {
         for unit in slot.listed(shared, class) {
@@ -101,16 +99,14 @@ pub(crate) fn retire_overlooked(shared: &Shared, slot: &Slot, own: bool) {
             }
             if empty {
                 slot.retire(shared, unit, false);
-            } else if places {
+            } else if owns {
                 slot.refresh(shared, unit, false);
             } else {
                 doubtful = true;
             }
         }
     }
-    if doubtful {
-        slot.doubt.raise();
-    }
+    doubtful
 }
 
 /// Reads a heap's inbox while its owner may be freeing: only empty pools may be touched, the others are put back. A

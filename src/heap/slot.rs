@@ -4,7 +4,8 @@
 //! always has somewhere to go. A departed thread's slot, pools and number are taken over by the next new thread.
 //!
 //! Invariants, under the heap's lock: every pool tagged with this heap's number is the current one of its slab, in the
-//! list of available or of full pools of its slab, or a spare; `pools` counts all but the spares.
+//! list of available or of full pools of its slab, or a spare; `pools` counts all but the spares. A listed pool of
+//! which no chunk is in use is announced, or the heap is in doubt.
 
 use core::cell::Cell;
 

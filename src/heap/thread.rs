@@ -143,9 +143,7 @@ pub(super) fn leave(shared: &Shared, slot: &Slot, local: &Local) {
     slot.hear(shared);
     slot.give_spares(shared);
     Class::all().for_each(|class| slot.slab(class).rest(shared.map()));
-    // All pools are looked at.
-    slot.doubt.raise();
-    recover::retire_overlooked(shared, slot, true);
+    recover::retire_empty(shared, slot, true);
     slot.set_local(None);
     local.detach();
 }
