@@ -64,6 +64,7 @@ fn pools_that_two_threads_empty_go_back() {
             Block::new(&arena, layout(slab, 8), 0).into_iter().for_each(|block| block.free(&arena));
         }
         assert!(blocks.is_empty());
+        common::verify(&arena);
         arena.trim();
         assert_eq!(arena.info().heap, 0, "pools of {size} bytes' blocks stay");
         other.end();
