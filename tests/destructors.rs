@@ -3,12 +3,12 @@
 mod common;
 
 use std::cell::RefCell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arenal::Arena;
-use common::{Block, MIB, bounded, layout};
+use common::{Block, MIB, layout};
 
 /// On its drop it frees what it holds, allocates, leaves blocks to others, and frees what others left.
 struct Guard(RefCell<Vec<Block>>);
@@ -139,7 +139,7 @@ fn a_thousand_nested_destructors() {
     }
     unsafe extern "C" {
         static __dso_handle: u8;
-        fn __cxa_thread_atexit_impl(run: extern "C" fn(*mut c_void), with: *mut c_void, dso: *const u8) -> c_int;
+        fn __cxa_thread_atexit_impl(run: extern "C" fn(*mut c_void), with: *mut c_void, dso: *const u8) -> i32;
     }
     fn register(nest: *mut Nest<'_>) {
         // SAFETY: the object outlives the thread, and the handle is this binary's.
@@ -161,7 +161,7 @@ fn a_thousand_nested_destructors() {
         }
     }
 
-    let arena = bounded(16 * MIB);
+    let arena = common::bounded(16 * MIB);
     common::threads(2, |i| {
         let nest = Box::leak(Box::new(Nest { arena: &arena, left: 1000, block: None }));
         if i == 0 {

@@ -18,7 +18,12 @@ fn long() -> bool {
     std::env::var_os("ARENAL_LONG").is_some()
 }
 
-fn limit(resource: libc::__rlimit_resource_t, bytes: libc::rlim_t) {
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = libc::c_int;
+
+fn limit(resource: Resource, bytes: libc::rlim_t) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: `limit` is valid for reading.
     assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
@@ -87,7 +92,7 @@ fn under(ledger: &Ledger, set: impl Fn(), lift: impl Fn()) {
     recovers(&after, second);
 }
 
-fn sweep(resource: libc::__rlimit_resource_t, now: u64, name: &str) {
+fn sweep(resource: Resource, now: u64, name: &str) {
     common::watchdog(1200);
     // Unoptimised code takes coarser steps.
     let step = if long() { 64 * KIB } else { 512 * KIB * if cfg!(debug_assertions) { 6 } else { 1 } };
@@ -105,6 +110,7 @@ fn sweep(resource: libc::__rlimit_resource_t, now: u64, name: &str) {
 }
 
 #[test]
+#[cfg_attr(not(target_env = "gnu"), ignore = "the C library has nothing in reserve for the test itself")]
 fn address_space_swept() {
     common::in_child("address_space_swept", || {
         let now = common::address_space() as u64;
@@ -114,6 +120,7 @@ fn address_space_swept() {
 
 /// The kernel counts what is made writable, as strict overcommit does: steps of the arena's growth are refused.
 #[test]
+#[cfg_attr(not(target_env = "gnu"), ignore = "the C library has nothing in reserve for the test itself")]
 fn data_swept() {
     common::in_child("data_swept", || sweep(libc::RLIMIT_DATA, data(), "data"));
 }

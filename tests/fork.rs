@@ -69,11 +69,12 @@ fn life_of_a_child(blocks: &[(usize, Block)]) {
 /// A thread without the standard library's bookkeeping: `std`'s thread start takes a lock of its own that some
 /// vanished thread may have held at the fork (its table for stack overflows), which is no matter of the arena's.
 fn spawn_plain(body: extern "C" fn(*mut c_void) -> *mut c_void) -> libc::pthread_t {
-    let mut thread = 0;
+    let mut thread = std::mem::MaybeUninit::uninit();
     // SAFETY: `thread` is valid for writing, default attributes, and `body` needs no argument.
-    let error = unsafe { libc::pthread_create(&raw mut thread, std::ptr::null(), body, std::ptr::null_mut()) };
+    let error = unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), body, std::ptr::null_mut()) };
     assert_eq!(error, 0, "a thread in the child");
-    thread
+    // SAFETY: written, as the call succeeded.
+    unsafe { thread.assume_init() }
 }
 
 extern "C" fn short_thread(_: *mut c_void) -> *mut c_void {

@@ -1,4 +1,5 @@
 //! An arena in a shared object that is loaded while the program runs, next to threads from before and after.
+#![cfg(not(target_feature = "crt-static"))]
 
 mod common;
 #[path = "programs/mod.rs"]

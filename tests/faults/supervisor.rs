@@ -38,8 +38,11 @@ impl Ranges {
 pub fn supervise(ledger: &'static Ledger) {
     static LISTENER: AtomicI32 = AtomicI32::new(-1);
     // One heap of the C library, so that no reservation but the arena's looks like one.
+    #[cfg(target_env = "gnu")]
     // SAFETY: sets a parameter of the C library's allocator.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1)
+    };
     LISTENER.store(-1, Ordering::SeqCst);
     std::thread::spawn(move || {
         while LISTENER.load(Ordering::SeqCst) < 0 {

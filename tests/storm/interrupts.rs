@@ -158,7 +158,7 @@ pub fn cancellation(storm: &Storm) -> Vec<Block> {
 }
 
 fn start(shared: &Doomed) -> libc::pthread_t {
-    let mut thread = 0;
+    let mut thread = std::mem::MaybeUninit::uninit();
     let body: extern "C-unwind" fn(*mut c_void) -> *mut c_void = doomed;
     // SAFETY: the two function types differ in what an unwinding does only, and the C library starts threads so that
     // a cancellation may unwind them.
@@ -169,6 +169,7 @@ fn start(shared: &Doomed) -> libc::pthread_t {
     };
     let argument = std::ptr::from_ref(shared).cast_mut().cast();
     // SAFETY: `thread` is valid for writing, default attributes; the argument outlives the thread.
-    assert_eq!(unsafe { libc::pthread_create(&raw mut thread, std::ptr::null(), body, argument) }, 0);
-    thread
+    assert_eq!(unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), body, argument) }, 0);
+    // SAFETY: written, as the call succeeded.
+    unsafe { thread.assume_init() }
 }
