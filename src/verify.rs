@@ -3,6 +3,7 @@
 use crate::arena::Arena;
 use crate::class::Class;
 use crate::config::Config;
+use crate::heap::doubt;
 use crate::heap::local::Local;
 use crate::heap::shared::Shared;
 use crate::heap::slot::Slot;
@@ -53,7 +54,7 @@ fn verify_heap(shared: &Shared, slot: &Slot, config: &Config) -> usize {
                 pool.verify(map.address(unit) as usize);
                 verify_tags(shared, slot, unit);
                 let is_told = !pool.is_empty() || pool.remote().announced();
-                assert!(is_told || slot.doubt.is_there(), "nothing tells that pool {unit} is empty");
+                assert!(is_told || doubt::is_there(map, unit), "nothing tells that pool {unit} is empty");
                 count += 1;
             }
         }

@@ -161,3 +161,58 @@ fn so_do_chunks_of_a_divided_slab() {
     assert_eq!(again.len(), 10);
     free(&arena, 1000, kept.into_iter().chain(again));
 }
+
+/// The last chunk of a pool comes back while its owner, who cannot be seen to sleep, is asked for the pool, again and
+/// again.
+#[test]
+fn what_comes_back_while_its_owner_is_looked_at_is_found() {
+    extern "C" fn nothing(_: i32) {}
+    common::in_child("what_comes_back_while_its_owner_is_looked_at_is_found", || {
+        let handler: extern "C" fn(i32) = nothing;
+        // SAFETY: the handler does nothing.
+        unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
+        for trial in 0..30 {
+            come_back_while_asked(Duration::from_micros(1000 + 137 * trial));
+        }
+    });
+}
+
+fn come_back_while_asked(after: Duration) {
+    let arena = bounded(4 * MIB);
+    let returned = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (arena, returned) = (&arena, &returned);
+        let (tells, told) = mpsc::channel();
+        let (ends, end) = mpsc::channel::<()>();
+        let owner = scope.spawn(move || {
+            // Who blocks a signal that has a handler may be in it.
+            // SAFETY: a valid set, which all-zero bytes are when it is empty.
+            unsafe {
+                let mut set: libc::sigset_t = std::mem::zeroed();
+                libc::sigaddset(&raw mut set, libc::SIGUSR1);
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+            }
+            tells.send(Block(common::last_of_a_pool(arena))).unwrap();
+            end.recv().unwrap_err();
+        });
+        let last = told.recv().unwrap();
+        common::take_the_rest(arena);
+        let asker = scope.spawn(move || {
+            let mut left = 5;
+            while left > 0 && take(arena, common::LAST, 1).is_empty() {
+                left -= u32::from(returned.load(Ordering::Acquire));
+            }
+            left > 0
+        });
+        let freer = scope.spawn(move || {
+            std::thread::sleep(after);
+            free(arena, common::LAST, [last]);
+        });
+        freer.join().expect("no panic");
+        returned.store(true, Ordering::Release);
+        assert!(asker.join().expect("no panic"), "the pool is empty, and nobody knows: {}", arena.info());
+        drop(ends);
+        owner.join().expect("no panic");
+    });
+    verify(&arena);
+}

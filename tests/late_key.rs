@@ -3,6 +3,7 @@
 mod common;
 
 use std::ffi::c_void;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use arenal::Arena;
@@ -15,6 +16,8 @@ static KEY: AtomicU32 = AtomicU32::new(0);
 static ENDED: AtomicUsize = AtomicUsize::new(0);
 /// An arena that the destructors use, too.
 static PRIVATE: AtomicPtr<Arena> = AtomicPtr::new(std::ptr::null_mut());
+/// A chunk of that arena, of slab [`common::LAST`], which they free.
+static LEFT: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 
 extern "C" fn destructor(value: *mut c_void) {
     if value.addr() > 1 {
@@ -27,7 +30,12 @@ extern "C" fn destructor(value: *mut c_void) {
         let private = PRIVATE.load(Ordering::Relaxed);
         if !private.is_null() {
             // SAFETY: the test's arena, which outlives the thread.
-            Block::new(unsafe { &*private }, layout(72, 8), 1).expect("memory").free(unsafe { &*private });
+            let private = unsafe { &*private };
+            match NonNull::new(LEFT.swap(std::ptr::null_mut(), Ordering::Relaxed)) {
+                // SAFETY: the block is the private arena's, with this layout, and nobody else's by now.
+                Some(block) => unsafe { private.deallocate(block, layout(common::LAST, 8)) },
+                None => Block::new(private, layout(72, 8), 1).expect("memory").free(private),
+            }
         }
         ENDED.fetch_add(1, Ordering::Relaxed);
     }
@@ -40,6 +48,14 @@ extern "C" fn body(rounds: *mut c_void) -> *mut c_void {
 }
 
 fn first_use_in_round(round: usize) {
+    end_in_round(round);
+    // The heap of a thread that had no hook left, too, is told from those that a fork leaves behind.
+    common::in_fork(|| drop(std::hint::black_box(vec![1_u8; 100])));
+    ARENA.trim();
+    common::verify(&ARENA);
+}
+
+fn end_in_round(round: usize) {
     const STACK: usize = 1 << 20;
     let ended = ENDED.load(Ordering::Relaxed);
     // SAFETY: a stack of our own, unmapped after the thread that runs on it has been joined.
@@ -53,7 +69,7 @@ fn first_use_in_round(round: usize) {
         let mut attr = std::mem::zeroed();
         libc::pthread_attr_init(&raw mut attr);
         assert_eq!(libc::pthread_attr_setstack(&raw mut attr, stack, STACK), 0);
-        let mut thread = 0;
+        let mut thread = std::mem::zeroed();
         assert_eq!(
             libc::pthread_create(&raw mut thread, &raw const attr, body, std::ptr::without_provenance_mut(round)),
             0
@@ -63,10 +79,6 @@ fn first_use_in_round(round: usize) {
         libc::pthread_key_delete(key);
     }
     assert_eq!(ENDED.load(Ordering::Relaxed), ended + 1, "the destructor came to round {round}");
-    // The heap of a thread that had no hook left, too, is told from those that a fork leaves behind.
-    common::in_fork(|| drop(std::hint::black_box(vec![1_u8; 100])));
-    ARENA.trim();
-    common::verify(&ARENA);
 }
 
 #[test]
@@ -95,5 +107,22 @@ fn what_is_left_in_a_private_arena_is_released() {
             assert_eq!(arena.info().allocated, 0);
             common::verify(&arena);
         }
+    });
+}
+
+/// The last chunk of a pool of the caller's comes home when the thread that freed it is found dead: in time for the
+/// request that looks for memory then.
+#[test]
+fn what_the_dead_had_freed_serves_the_request_that_buries_them() {
+    common::in_child("what_the_dead_had_freed_serves_the_request_that_buries_them", || {
+        drop(std::hint::black_box(vec![1_u8; 100])); // the global arena is the primary one
+        let mut arena = bounded(4 * MIB);
+        PRIVATE.store(&raw mut arena, Ordering::Relaxed);
+        LEFT.store(common::last_of_a_pool(&arena).as_ptr(), Ordering::Relaxed);
+        common::take_the_rest(&arena);
+        end_in_round(4);
+        PRIVATE.store(std::ptr::null_mut(), Ordering::Relaxed);
+        assert!(arena.allocate(layout(200 << 10, 8)).is_ok(), "{}", arena.info());
+        common::verify(&arena);
     });
 }

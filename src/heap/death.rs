@@ -4,6 +4,7 @@
 //! Whoever is about to look at other threads' lists looks for such owners first.
 
 use super::outbox::send_home;
+use super::recover;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::thread;
@@ -51,6 +52,6 @@ fn bury(shared: &Shared, slot: &Slot) -> bool {
         slab.rest(shared.map());
     }
     // Pools that the owner's last frees emptied have nobody to tell.
-    slot.doubt.raise();
+    recover::retire_empty(shared, slot);
     true
 }

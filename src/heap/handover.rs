@@ -17,11 +17,10 @@
 
 use super::shared::{COMMON, Shared};
 use super::slot::Slot;
-use super::{magazine, steal, thread};
+use super::{doubt, magazine, steal, thread};
 use crate::class::Class;
 use crate::os;
 use crate::slab::pool::Pool;
-use crate::sync::{Ordering, fence};
 
 /// Pools handed over at a time.
 const POOLS: usize = 64;
@@ -132,13 +131,55 @@ fn hand_over(shared: &Shared, slot: &Slot, common: &Slot, unit: usize) {
     from.unlist(map, unit);
     from.drop_pool();
     to.add_pool();
-    // Who returned a chunk and still found the old tag did so before this is counted.
-    fence(Ordering::SeqCst);
     pool.rest_available(pool.live());
     to.available.push(map, unit);
+    // Its owner, or who returned the last chunk, may be about to find it elsewhere than it was.
+    if pool.is_empty() {
+        doubt::raise(map, unit);
+    }
 }
 
 /// Says that a pool is the heap's.
 fn tag(shared: &Shared, heap: &Slot, unit: usize) {
     heap.tag_pool(shared, unit, Pool::at(shared.map(), unit).units());
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::super::local::Beside;
+    use super::*;
+    use crate::arena::Arena;
+    use core::alloc::Layout;
+
+    /// Its owner has freed the last chunk and is about to look at the pool, but first somebody takes that away.
+    #[test]
+    fn a_pool_that_is_handed_over_empty_is_found() {
+        let arena = Arena::new(16 << 20);
+        let layout = Layout::new::<[u64; 128]>();
+        let blocks: Vec<_> = (0..1000).map(|_| arena.allocate(layout).expect("there is memory")).collect();
+        let shared = arena.known().expect("used");
+        let map = shared.map();
+        let pool_of = |block: usize| map.pool_of(map.tag(map.unit_of(block).expect("the arena's"))).expect("a pool").1;
+        let unit = pool_of(blocks[200].addr().get());
+        let (mut inside, others): (Vec<_>, Vec<_>) =
+            blocks.into_iter().partition(|block| pool_of(block.addr().get()) == unit);
+        let last = inside.pop().expect("it has many");
+        // SAFETY: allocated with this layout, and freed once, here and below.
+        let free = |block| unsafe { arena.deallocate(block, layout) };
+        inside.into_iter().for_each(free);
+        let local = thread::find(shared).expect("a heap");
+        let (slot, class) = (Slot::of(local).expect("a heap"), Class::of(1024).expect("a slab"));
+        let freed = local.free_beside(class, last.addr().get());
+        assert!(matches!(freed, Beside::RanDown(_)) && Pool::at(map, unit).is_empty());
+        {
+            let _held = slot.lock.lock();
+            shared.want(class);
+            answer(shared, slot, None);
+        }
+        assert_eq!(map.pool_of(map.tag(unit)), Some((COMMON, unit)), "handed over");
+        arena.verify();
+        others.into_iter().for_each(free);
+        arena.trim();
+        assert_eq!(arena.info().heap, 0);
+    }
 }

@@ -67,7 +67,9 @@ fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> 
             return None;
         }
         recover::run(shared, None);
-        shared.take_large(units, align)
+        let found = shared.take_large(units, align);
+        shared.pace.looked(found.is_some());
+        found
     })
 }
 

@@ -24,7 +24,7 @@
 //! | [`owner`]    | who owns a heap, by the kernel's numbers                                |
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
 //! | [`inbox`]    | pools that other threads returned chunks to                             |
-//! | `doubt`      | whether other pools may be worth a look                                 |
+//! | [`doubt`]    | which pools are worth a look though nothing tells                       |
 //! | [`pace`]     | how often a full arena looks for parked memory                          |
 //! | [`recover`]  | finding parked memory before a request fails                            |
 //! | `handover`   | making a living thread's partly used pools everybody's                  |
@@ -39,7 +39,7 @@
 
 #[cfg(not(loom))]
 mod death;
-mod doubt;
+pub(crate) mod doubt;
 mod gathered;
 #[cfg(not(loom))]
 pub(crate) mod habit;

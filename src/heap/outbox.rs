@@ -5,6 +5,7 @@
 
 use core::mem::MaybeUninit;
 
+use super::doubt;
 use super::shared::Shared;
 use crate::slab::chunk;
 use crate::slab::pool::Pool;
@@ -89,17 +90,15 @@ impl Batch {
             |there| chunk::link(self.last, there.map_or(chunk::END, |list| base + list.offset)),
             |before, now| pool.announces(before, now),
         );
-        // Announced, the pool stays its owner's until the inbox has been read; else it may have gone anywhere by now,
-        // and the doubt is in vain.
-        let Some((owner, _)) = map.pool_of(map.tag_after_return(unit)) else { return };
-        let slot = shared.slot(owner);
-        if tells {
+        if !tells {
+            return doubt::raise(map, unit);
+        }
+        // Announced, the pool is a heap's until the inbox has been read.
+        if let Some((owner, _)) = map.pool_of(map.tag(unit)) {
+            let slot = shared.slot(owner);
             slot.inbox().push(unit, pool.inbox_next());
             // Nobody else would read it soon, and the pool may be empty.
             slot.hear_unowned(shared);
-        } else {
-            // Without an owner nobody frees otherwise.
-            slot.doubt.raise_if(|| slot.has_owner());
         }
     }
 }

@@ -48,3 +48,38 @@ impl Pace {
         self.vain.store(vain, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use crate::arena::Arena;
+    use crate::config::{Config, Exhausted};
+    use core::alloc::Layout;
+
+    /// Looks that a thousand requests took after the arena was found full.
+    fn looks(size: usize) -> u32 {
+        let arena = Arena::with_config(Config::new(4 << 20).on_exhausted(Exhausted::System));
+        let layout = Layout::from_size_align(size, 8).expect("valid");
+        let mut blocks = Vec::new();
+        let mut until = |is_enough: &dyn Fn(usize) -> bool| {
+            while !is_enough(blocks.len()) {
+                blocks.push(arena.allocate(layout).expect("the arena's, or the system's"));
+            }
+            (blocks.len(), arena.known().expect("used").recoveries.get())
+        };
+        let (full, before) = until(&|_| arena.info().system > 0);
+        let (_, after) = until(&|count| count == full + 1000);
+        for block in blocks {
+            // SAFETY: allocated with this layout, and freed once.
+            unsafe { arena.deallocate(block, layout) };
+        }
+        after - before
+    }
+
+    #[test]
+    fn looks_in_vain_are_spaced_out() {
+        for size in [4 << 10, 200 << 10] {
+            let looks = looks(size);
+            assert!((1..20).contains(&looks), "{looks} for requests of {size} bytes");
+        }
+    }
+}

@@ -1,13 +1,13 @@
 //! Finding parked memory before a request fails: chunks on their way home, emptied pools, the unused current pools of
 //! idle threads.
 //!
-//! One thread at a time looks through all heaps: O(heaps × slabs), and the pools of those that are in
-//! [doubt](super::doubt). Pools that are empty go back to the arena, where any slab and any thread can have them.
+//! One thread at a time looks through all heaps: O(heaps × slabs), and the pools that are in [doubt](super::doubt).
+//! Pools that are empty go back to the arena, where any slab and any thread can have them.
 
 use super::death;
 use super::shared::Shared;
 use super::slot::Slot;
-use super::{steal, thread};
+use super::{doubt, steal, thread};
 use crate::class::Class;
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
@@ -53,6 +53,8 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
             hear_for(shared, slot);
         }
     }
+    let units = shared.with_space(|space| space.frontier());
+    doubt::take_each(shared.map(), units, |unit| look_at(shared, unit, is_own));
     free(shared) > before
 }
 
@@ -78,35 +80,54 @@ fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool 
         None => slot.hear(shared),
     }
     slot.give_spares(shared);
-    if slot.doubt.take() && retire_empty(shared, slot, own || slot.local().is_none()) {
-        slot.doubt.raise();
-    }
     sent
 }
 
-/// Gives back all listed pools that are empty. The heap is locked. Where the caller `owns` it, or nobody does, those
-/// with returned chunks become available, and will tell; otherwise it is doubtful whether they do, if there are any.
-pub(crate) fn retire_empty(shared: &Shared, slot: &Slot, owns: bool) -> bool {
+/// Looks at a pool of which there was doubt.
+fn look_at(shared: &Shared, unit: usize, is_own: impl Fn(&Slot) -> bool) {
     let map = shared.map();
-    let mut doubtful = false;
+    let owner = || map.pool_of(map.tag(unit)).filter(|&(_, first)| first == unit).map(|(owner, _)| owner);
+    let Some(found) = owner() else { return };
+    let slot = shared.slot(found);
+    let _held = slot.lock.lock();
+    let settled = match owner() {
+        // What is current its owner looks at when its list has ended; spares are known to be empty.
+        Some(now) if now == found => {
+            Pool::at(map, unit).standing() == Standing::Current
+                || slot.is_spare(unit)
+                || settle(shared, slot, unit, is_own(slot) || slot.local().is_none())
+        }
+        moved => moved.is_none(),
+    };
+    if !settled {
+        doubt::raise(map, unit);
+    }
+}
+
+/// Gives back all listed pools that are empty. By the owner, or for a heap without one; it is locked.
+pub(crate) fn retire_empty(shared: &Shared, slot: &Slot) {
     for class in Class::all() {
         for unit in slot.listed(shared, class) {
-            let pool = Pool::at(map, unit);
-            // Asked in this order: who returns the last chunk announces the pool with it.
-            let (empty, remote) = (pool.is_empty(), pool.remote());
-            if remote.announced() || remote.count() == 0 && !empty {
-                continue;
-            }
-            if empty {
-                slot.retire(shared, unit, false);
-            } else if owns {
-                slot.refresh(shared, unit, false);
-            } else {
-                doubtful = true;
-            }
+            settle(shared, slot, unit, true);
         }
     }
-    doubtful
+}
+
+/// Gives back a listed pool that is empty. The heap is locked. Where the caller `owns` it, or nobody does, one with
+/// returned chunks becomes available, and will tell; otherwise it is doubtful whether it does, and this is `false`.
+fn settle(shared: &Shared, slot: &Slot, unit: usize, owns: bool) -> bool {
+    let pool = Pool::at(shared.map(), unit);
+    // Asked in this order: who returns the last chunk announces the pool with it.
+    let (empty, remote) = (pool.is_empty(), pool.remote());
+    if remote.announced() || remote.count() == 0 && !empty {
+        return true;
+    }
+    if empty {
+        slot.retire(shared, unit, false);
+    } else if owns {
+        slot.refresh(shared, unit, false);
+    }
+    empty || owns
 }
 
 /// Reads a heap's inbox while its owner may be freeing: only empty pools may be touched, the others are put back. A

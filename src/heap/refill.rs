@@ -14,7 +14,7 @@ use super::pace::Look;
 use super::shared::{COMMON, Shared};
 use super::slot::Slot;
 use super::stock::Slab;
-use super::{habit, handover, magazine, recover, steal, thread};
+use super::{doubt, habit, handover, magazine, recover, steal, thread};
 use crate::class::Class;
 use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
@@ -151,7 +151,7 @@ fn from_heap(shared: &Shared, local: &Local, class: Class) -> Option<Served> {
             if found.is_some() {
                 return found;
             }
-            finish(shared, slot, slab, chunks, unit);
+            finish(shared, slab, chunks, unit);
         }
         slot.hear(shared);
         if slot.shares(class)
@@ -187,7 +187,7 @@ fn from_outbox(shared: &Shared, slot: &Slot, local: &Local, class: Class) -> Opt
         habit::count(shared, local, gathered);
         if slab.takes_chance() {
             if let Some(unit) = slab.current() {
-                finish(shared, slot, slab, chunks, unit);
+                finish(shared, slab, chunks, unit);
             }
             slot.owed(class).move_outbox();
             chunks.list.set(head);
@@ -225,13 +225,13 @@ fn from_current(shared: &Shared, local: &Local, slab: &Slab, chunks: &Chunks, un
 }
 
 /// The current pool's list is empty, and another is to be used.
-fn finish(shared: &Shared, slot: &Slot, slab: &Slab, chunks: &Chunks, unit: usize) {
+fn finish(shared: &Shared, slab: &Slab, chunks: &Chunks, unit: usize) {
     let pool = Pool::at(shared.map(), unit);
     chunks.no_pool();
     slab.set_current(None);
     slab.put(shared.map(), unit, pool.carved() - pool.freed_beside(), false);
     if pool.is_empty() {
-        slot.doubt.raise();
+        doubt::raise(shared.map(), unit);
     }
 }
 

@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 
 use super::death;
+use super::doubt;
 use super::shared::Shared;
 use super::thread;
 use crate::class::Class;
@@ -135,13 +136,13 @@ extern "C" fn after_fork_in_child() {
         for slot in shared.heaps() {
             if thread::owns(shared, slot) {
                 slot.owner.enter();
-                // Another thread may have been about to say so.
-                slot.doubt.raise();
             } else if let Some(local) = slot.local() {
                 shared.with_space(|_| slot.kept.settle());
                 Class::all().for_each(|class| slot.slab(class).recount(shared.map()));
                 thread::depart(shared, local);
             }
         }
+        // Another thread may have returned a chunk and been about to say so.
+        doubt::raise_all(shared.map(), shared.with_space(|space| space.frontier()));
     });
 }

@@ -5,11 +5,10 @@
 //!
 //! Invariants, under the heap's lock: every pool tagged with this heap's number is the current one of its slab, in the
 //! list of available or of full pools of its slab, or a spare; `pools` counts all but the spares. A listed pool of
-//! which no chunk is in use is announced, or the heap is in doubt.
+//! which no chunk is in use is announced, or in [doubt](super::doubt).
 
 use core::cell::Cell;
 
-use super::doubt::Doubt;
 use super::inbox::Inbox;
 use super::kept::Kept;
 use super::local::Local;
@@ -46,8 +45,6 @@ pub(crate) struct Slot {
     /// Emptied pools kept for the owner's next need, as unit + 1.
     spares: [Cell<u32>; 2],
     inbox: Inbox,
-    /// Whether listed pools that do not stand in the inbox are worth a look.
-    pub(crate) doubt: Doubt,
     /// Class from which the next unused pool is looked for; see [`Slot::take_span`].
     pub(crate) cursor: Cell32,
     slabs: [Slab; CLASSES],
@@ -194,8 +191,6 @@ impl Slot {
         mine.drop_pool();
         theirs.add_pool();
         heir.tag_pool(shared, unit, Pool::at(map, unit).units());
-        // Who returned a chunk and still found the old tag did so before its heir counts.
-        fence(Ordering::SeqCst);
         Some(unit)
     }
 
@@ -214,6 +209,11 @@ impl Slot {
         } else {
             shared.give_pool(unit);
         }
+    }
+
+    /// Whether the pool at `unit` is one of the spares.
+    pub(crate) fn is_spare(&self, unit: usize) -> bool {
+        self.spares.iter().any(|spare| spare.get() as usize == unit + 1)
     }
 
     /// Number of spares.

@@ -90,8 +90,6 @@ fn attach(shared: &Shared) -> Option<&Local> {
     {
         let _held = slot.lock.lock();
         slot.owner.enter();
-        // What nobody owned was placed for returns alone.
-        slot.doubt.raise();
         local.attach(shared.map(), OwnerTag::new(slot.number(), shared.primary()), ptr::from_ref(slot) as usize);
         slot.set_local(Some(local));
     }
@@ -143,7 +141,7 @@ pub(super) fn leave(shared: &Shared, slot: &Slot, local: &Local) {
     slot.hear(shared);
     slot.give_spares(shared);
     Class::all().for_each(|class| slot.slab(class).rest(shared.map()));
-    recover::retire_empty(shared, slot, true);
+    recover::retire_empty(shared, slot);
     slot.set_local(None);
     local.detach();
 }

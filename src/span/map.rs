@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start                                                                      base (2 MiB-aligned)
-//! | head | heaps: slots × slot size | tags, classes: 12 B/unit | records: 128 B/unit | dirty bits | notes … | units … |
+//! | head | heaps: slots × slot size | tags, classes: 12 B/unit | records: 128 B/unit | dirty, doubts | notes … | units … |
 //! ```
 //!
 //! All metadata is out of band and found by arithmetic from the address; nothing is stored in the units themselves
@@ -44,6 +44,8 @@ pub(crate) struct Map {
     classes: *const Cell32,
     records: *mut u8,
     dirty: *const AtomicU64,
+    /// A bit for each unit, see `heap::doubt`.
+    doubts: *const AtomicU64,
     notes: Notes,
     base: *mut u8,
     units: usize,
@@ -56,6 +58,7 @@ struct Plan {
     classes: usize,
     records: usize,
     dirty: usize,
+    doubts: usize,
     metadata: usize,
     slots: u32,
 }
@@ -69,8 +72,11 @@ impl Plan {
         let classes = tags + line(units * size_of::<u64>());
         let records = classes + line(units * size_of::<u32>());
         let dirty = records + units * RECORD;
-        let end = dirty + units.div_ceil(64) * 8;
-        Plan { heaps, tags, classes, records, dirty, metadata: end.next_multiple_of(os::page_size()), slots }
+        let bits = units.div_ceil(64) * size_of::<u64>();
+        // On other cache lines: they are written by whoever returns chunks.
+        let doubts = dirty + line(bits);
+        let metadata = (doubts + bits).next_multiple_of(os::page_size());
+        Plan { heaps, tags, classes, records, dirty, doubts, metadata, slots }
     }
 }
 
@@ -106,6 +112,7 @@ impl Map {
             classes: at(plan.classes).cast(),
             records: at(plan.records),
             dirty: at(plan.dirty).cast(),
+            doubts: at(plan.doubts).cast(),
             notes: Notes::new(at(plan.metadata)),
             base,
             units,
@@ -169,7 +176,7 @@ impl Map {
     /// Bytes of metadata: the head, and what `units` units and `slots` heaps have of it.
     pub(crate) fn metadata_bytes(&self, units: usize, slots: u32) -> usize {
         let head = self.heaps as usize - self.start as usize;
-        head + slots as usize * self.slot + units * (RECORD + size_of::<u64>() + size_of::<u32>()) + units / 8
+        head + slots as usize * self.slot + units * (RECORD + size_of::<u64>() + size_of::<u32>()) + units / 4
     }
 
     /// Unit of an address; `None` outside the arena.
@@ -195,12 +202,6 @@ impl Map {
     pub(crate) fn tag(&self, unit: usize) -> u64 {
         // Relaxed: whoever holds a chunk got it after its pool's tags were written, by the order that handed it over.
         self.tag_word(unit).load(Ordering::Relaxed)
-    }
-
-    /// As [`Map::tag`], for who holds a chunk no more: the tag after its return.
-    pub(crate) fn tag_after_return(&self, unit: usize) -> u64 {
-        // SeqCst: not before the return, which is so, too.
-        self.tag_word(unit).load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_tag(&self, unit: usize, tag: u64) {
@@ -267,6 +268,12 @@ impl Map {
     fn dirty_word(&self, index: usize) -> &AtomicU64 {
         // SAFETY: `reserve` committed a bit for each unit; callers name units of this arena.
         unsafe { &*self.dirty.add(index) }
+    }
+
+    /// The words with a bit for each unit that say of which pools there is doubt.
+    pub(crate) fn doubts(&self) -> &[AtomicU64] {
+        // SAFETY: `reserve` committed them, zeroed.
+        unsafe { core::slice::from_raw_parts(self.doubts, self.units.div_ceil(64)) }
     }
 
     /// Calls `visit(word, mask)` for the dirty bits of a range of units.

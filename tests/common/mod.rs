@@ -6,6 +6,7 @@ mod block;
 mod bytes;
 mod chain;
 pub mod keeper;
+mod last;
 mod process;
 mod tally;
 pub mod trade;
@@ -19,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use arenal::{Arena, Config};
 
 #[allow(unused_imports)] // every test binary uses its own part
-pub use self::{block::*, bytes::*, chain::*, process::*, tally::*, wall::*, worker::*};
+pub use self::{block::*, bytes::*, chain::*, last::*, process::*, tally::*, wall::*, worker::*};
 
 /// 1024 bytes.
 pub const KIB: usize = 1 << 10;
