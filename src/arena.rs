@@ -167,6 +167,11 @@ impl Arena {
     pub fn trim(&self) -> usize {
         let Some(shared) = self.known() else { return 0 };
         recover::run(shared, None);
+        // Until nobody is met.
+        shared.leavers.wait(|| {
+            recover::run(shared, None);
+            None::<()>
+        });
         shared.with_space(|space| space.trim(shared.map()))
     }
 

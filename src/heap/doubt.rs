@@ -6,26 +6,31 @@
 //! looked at, and no others: a full arena of gigabytes has tens of thousands. A doubt may be in vain: of a pool that
 //! has told since, or that is gone.
 
+#[cfg(not(loom))]
 use crate::span::map::Map;
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Doubts in a word.
+#[cfg(not(loom))]
 const BITS: usize = u64::BITS as usize;
 
 /// There is doubt of the pool at `unit`. After what is doubtful was done, by a sequentially consistent
 /// read-modify-write or under the lock of the pool's heap. Most find that the doubt is there, and write nothing.
+#[cfg(not(loom))]
 #[inline]
 pub(crate) fn raise(map: &Map, unit: usize) {
     raise_in(&map.doubts()[unit / BITS], 1 << (unit % BITS));
 }
 
 /// Whether there is doubt; for walkers.
+#[cfg(not(loom))]
 pub(crate) fn is_there(map: &Map, unit: usize) -> bool {
     // Relaxed: nobody is inside the arena.
     map.doubts()[unit / BITS].load(Ordering::Relaxed) >> (unit % BITS) & 1 != 0
 }
 
 /// There is doubt of all pools among the first `units`.
+#[cfg(not(loom))]
 pub(crate) fn raise_all(map: &Map, units: usize) {
     for word in &map.doubts()[..units.div_ceil(BITS)] {
         // Relaxed: nobody else is inside the arena.
@@ -35,6 +40,7 @@ pub(crate) fn raise_all(map: &Map, units: usize) {
 
 /// Takes away the doubts of the first `units`, and has `look` see each one's; it may raise them again. O(`units` / 64),
 /// and the looks.
+#[cfg(not(loom))]
 pub(crate) fn take_each(map: &Map, units: usize, mut look: impl FnMut(usize)) {
     for (index, word) in map.doubts()[..units.div_ceil(BITS)].iter().enumerate() {
         let mut bits = take_from(word);

@@ -66,8 +66,11 @@ fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> 
         if shared.pace.skips(look) {
             return None;
         }
-        recover::run(shared, None);
-        let found = shared.take_large(units, align);
+        let again = || {
+            recover::run(shared, None);
+            shared.take_large(units, align)
+        };
+        let found = again().or_else(|| if look == Look::Sure { shared.leavers.wait(again) } else { None });
         shared.pace.looked(found.is_some());
         found
     })

@@ -25,6 +25,7 @@
 //! | [`outbox`]   | other heaps' chunks on their way home                                   |
 //! | [`inbox`]    | pools that other threads returned chunks to                             |
 //! | [`doubt`]    | which pools are worth a look though nothing tells                       |
+//! | `leavers`    | giving threads that may be about to end the time for it                 |
 //! | [`pace`]     | how often a full arena looks for parked memory                          |
 //! | [`recover`]  | finding parked memory before a request fails                            |
 //! | `handover`   | making a living thread's partly used pools everybody's                  |
@@ -52,6 +53,8 @@ mod keeper;
 mod kept;
 #[cfg(not(loom))]
 pub(crate) mod large;
+#[cfg(not(loom))]
+mod leavers;
 mod links;
 #[cfg(not(loom))]
 pub(crate) mod local;

@@ -12,7 +12,8 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::sync::Mutex;
 use shuttle::{Config as Bounds, MaxSteps, Runner};
 
-use crate::heap::thread;
+use crate::heap::slot::Slot;
+use crate::heap::{outbox, recover, thread};
 use crate::{Arena, Config, os};
 
 mod trade;
@@ -314,6 +315,33 @@ fn pools_are_handed_over_by_owners_and_for_sleepers() {
             }
         });
         [owner, needy].into_iter().for_each(|thread| thread.join().unwrap());
+        all_is_back(world);
+    });
+}
+
+/// Two threads return the last chunks of a pool one by one, while its owner looks for memory: the first return leaves a
+/// doubt, the second announces the pool.
+#[test]
+fn doubt_against_an_announcement() {
+    explore("doubt", 4000, |world| {
+        let mut blocks: Vec<_> = (0..16).filter_map(|_| world.allocate(1024)).collect();
+        blocks.drain(2..).for_each(|block| world.free(block));
+        blocks.into_iter().for_each(|block| world.send(block));
+        let shared = world.arena.known().expect("used");
+        // Puts the pool away.
+        recover::run(shared, None);
+        let threads = [(); 2].map(|()| {
+            spawn(world, false, |world| {
+                let address = world.receive().expect("two were sent").ptr.as_ptr().addr();
+                world.live.lock().expect("no panic").remove(&address);
+                let map = world.arena.known().expect("used").map();
+                let (_, pool) = map.unit_of(address).and_then(|unit| map.pool_of(map.tag(unit))).expect("a chunk");
+                outbox::send_one(world.arena.known().expect("used"), pool, address);
+            })
+        });
+        let own = thread::find(shared).and_then(Slot::of);
+        (0..4).for_each(|_| recover::look_at_doubtful(shared, own));
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
         all_is_back(world);
     });
 }

@@ -36,9 +36,10 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
         return true;
     }
     shared.recoveries.set(now.wrapping_add(1));
+    shared.leavers.look();
     death::bury_all(shared);
     shared.give_all_kept();
-    let is_own = |slot: &Slot| own.is_some_and(|own| core::ptr::eq(own, slot));
+    let is_own = |slot: &Slot| is_same(own, slot);
     let mut sent = false;
     for slot in shared.heaps().filter(|slot| !is_own(slot)) {
         let _held = slot.lock.lock();
@@ -53,9 +54,12 @@ pub(crate) fn run(shared: &Shared, wanted: Option<Class>) -> bool {
             hear_for(shared, slot);
         }
     }
-    let units = shared.with_space(|space| space.frontier());
-    doubt::take_each(shared.map(), units, |unit| look_at(shared, unit, is_own));
+    look_at_doubtful(shared, own);
     free(shared) > before
+}
+
+fn is_same(own: Option<&Slot>, slot: &Slot) -> bool {
+    own.is_some_and(|own| core::ptr::eq(own, slot))
 }
 
 /// What a heap has no use for goes back: of the caller's own all but its list of the slab that is wanted. The heap is
@@ -83,8 +87,13 @@ fn give(shared: &Shared, slot: &Slot, own: bool, wanted: Option<Class>) -> bool 
     sent
 }
 
-/// Looks at a pool of which there was doubt.
-fn look_at(shared: &Shared, unit: usize, is_own: impl Fn(&Slot) -> bool) {
+/// Looks at the pools in doubt, whosever. `own` is the caller's heap.
+pub(super) fn look_at_doubtful(shared: &Shared, own: Option<&Slot>) {
+    let units = shared.with_space(|space| space.frontier());
+    doubt::take_each(shared.map(), units, |unit| look_at(shared, unit, own));
+}
+
+fn look_at(shared: &Shared, unit: usize, own: Option<&Slot>) {
     let map = shared.map();
     let owner = || map.pool_of(map.tag(unit)).filter(|&(_, first)| first == unit).map(|(owner, _)| owner);
     let Some(found) = owner() else { return };
@@ -95,7 +104,7 @@ fn look_at(shared: &Shared, unit: usize, is_own: impl Fn(&Slot) -> bool) {
         Some(now) if now == found => {
             Pool::at(map, unit).standing() == Standing::Current
                 || slot.is_spare(unit)
-                || settle(shared, slot, unit, is_own(slot) || slot.local().is_none())
+                || settle(shared, slot, unit, is_same(own, slot) || slot.local().is_none())
         }
         moved => moved.is_none(),
     };

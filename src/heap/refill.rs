@@ -93,7 +93,13 @@ fn from_full(shared: &Shared, class: Class, look: Look, attempt: impl Fn() -> Op
     if shared.pace.skips(look) {
         return None;
     }
-    let found = from_parked(shared, class, attempt);
+    let leavers = || {
+        shared.leavers.wait(|| {
+            recover::run(shared, Some(class));
+            attempt()
+        })
+    };
+    let found = from_parked(shared, class, attempt).or_else(|| if look == Look::Sure { leavers() } else { None });
     shared.pace.looked(found.is_some());
     found
 }

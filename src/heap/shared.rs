@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 
 use super::death;
 use super::keeper::Keeper;
+use super::leavers::Leavers;
 use super::pace::Pace;
 use super::slot::{SLOT, Slot};
 use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     /// Next in the registry; under its lock.
     pub(crate) next: AtomicUsize,
     pub(crate) pace: Pace,
+    pub(crate) leavers: Leavers,
     /// Which heaps may keep spans of large blocks.
     pub(crate) keeper: Keeper,
     /// Held while looking for parked memory, so that threads do not look at the same time.
@@ -89,6 +91,7 @@ impl Shared {
                 wanted: AtomicU32::new(0),
                 next: AtomicUsize::new(0),
                 pace: Pace::new(),
+                leavers: Leavers::new(),
                 keeper: Keeper::new(map.units()),
                 recovery: Lock::new(),
                 recoveries: Cell32::new(0),

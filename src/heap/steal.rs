@@ -127,6 +127,7 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) -> bool {
         let of_outbox = owed.outbox.pending().is_none() && holds_any(count_gathered(shared, local, class));
         // Running threads are left alone.
         if !marked && (of_list || of_outbox) && !os::seems_asleep(slot.owner.thread()) {
+            shared.leavers.meet();
             return sent;
         }
         marked |= of_list && list.mark(list.get(), &owed.list);
@@ -134,6 +135,9 @@ pub(crate) fn unused(shared: &Shared, slot: &Slot, local: &Local) -> bool {
     }
     if marked {
         let asleep = os::is_asleep(slot.owner.thread());
+        if !asleep {
+            shared.leavers.meet();
+        }
         for class in Class::all() {
             let (chunks, owed) = (local.chunks(class), slot.owed(class));
             if let Some(first) = local.gathered(class).confirm(&owed.outbox, asleep, |first| foreign(shared, first)) {

@@ -90,6 +90,7 @@ fn attach(shared: &Shared) -> Option<&Local> {
     {
         let _held = slot.lock.lock();
         slot.owner.enter();
+        shared.leavers.come();
         local.attach(shared.map(), OwnerTag::new(slot.number(), shared.primary()), ptr::from_ref(slot) as usize);
         slot.set_local(Some(local));
     }

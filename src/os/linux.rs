@@ -127,6 +127,14 @@ pub(crate) fn give_way() {
     unsafe { libc::sched_yield() };
 }
 
+/// Sleeps for a twentieth of a millisecond or a little longer; any signal ends it.
+pub(crate) fn nap() {
+    let time = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
+    // Past the C library's wrapper, which is a cancellation point.
+    // SAFETY: `time` is valid for reading, and the rest is not asked for.
+    unsafe { libc::syscall(libc::SYS_nanosleep, &raw const time, core::ptr::null_mut::<libc::timespec>()) };
+}
+
 /// The kernel's number of the process.
 pub(crate) fn process_id() -> u32 {
     // SAFETY: a query without preconditions.

@@ -114,6 +114,10 @@ pub(crate) fn give_way() {
     shuttle::thread::yield_now();
 }
 
+pub(crate) fn nap() {
+    asleep(shuttle::thread::yield_now);
+}
+
 /// Nobody forks.
 pub(crate) fn at_fork(_before: extern "C" fn(), _in_parent: extern "C" fn(), _in_child: extern "C" fn()) {}
 
