@@ -100,6 +100,9 @@ impl Arena {
     }
 
     /// The slab that would serve a layout, in bytes; `None`: the system allocator would, or nobody.
+    ///
+    /// It may be one that [`Arena::slabs`] leaves out: where [`Config::system_above`] is low, a layout of a large
+    /// alignment is served by a slab longer than that, if by any.
     pub fn slab_for(&self, layout: Layout) -> Option<usize> {
         self.config.slab_for(layout, self.capacity())
     }
@@ -153,8 +156,9 @@ impl Arena {
 
     /// Gives the memory of empty pools back to the OS and keeps their addresses; returns the bytes given back.
     ///
-    /// Empty pools of idle and departed threads are found too. O(heaps × slabs + pools), and the chunks in the lists of
-    /// threads are counted; one system call for each run of empty memory, and a few for each thread that may be idle.
+    /// Empty pools of idle and departed threads are found too; threads that run, but have lists they have no use for,
+    /// are given a few milliseconds to end. O(heaps × slabs + pools), and the chunks in the lists of threads are
+    /// counted; one system call for each run of empty memory, and a few for each thread that may be idle.
     ///
     /// ```
     /// let arena = arenal::Arena::new(64 << 20);

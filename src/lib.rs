@@ -108,17 +108,20 @@
 //! may still allocate afterwards, from the common heap.
 //!
 //! **Out of memory**: one thread at a time goes through all heaps, posts their batches, and returns every pool of which
-//! no chunk is in use. Most pools say so by themselves; those of a heap are looked at where other threads have returned
-//! chunks that they did not announce. Even the current pool of an idle thread is returned: the other swaps its list's
+//! no chunk is in use. Most pools say so by themselves; those are looked at to which other threads have returned chunks
+//! that they did not announce. Even the current pool of an idle thread is returned: the other swaps its list's
 //! head for a mark and asks the kernel whether the thread sleeps in a system call of its own, so that no push or pop
 //! can be under way. Where that sent chunks home it looks once more: they may be all that a pool missed. Then the
 //! request is tried again. Pools that other threads use in part, but for their current ones, are handed over to the
 //! common heap next: a running thread does so when it next takes its heap's lock; for one that sleeps the asking thread
 //! does it, which changes their tags first and then makes sure of the sleep. What is set aside in magazines goes back
-//! to its pools before. Who needs such a pool inherits it. Then what [`Config::on_exhausted`] says happens. Where the
-//! kernel does not tell (no file descriptor is left, no `/proc`), where the thread blocks a signal that has a handler
-//! or sleeps in a call that blocks others (`ppoll`, `sigwait`), waits for a child of `vfork`, or a handler lets its own
-//! signal through (`SA_NODEFER`), a thread is taken to be busy, and keeps its current pools.
+//! to its pools before. Who needs such a pool inherits it. Where threads run that have lists they have no use for, the
+//! caller sleeps for some moments, a few milliseconds at most, and looks again: they may be about to end, as after a
+//! `std::thread::scope` (waits in vain are not repeated until another thread has come). Then what
+//! [`Config::on_exhausted`] says happens. Where the kernel does not tell (no file descriptor is left, no `/proc`), where
+//! the thread blocks a signal that has a handler or sleeps in a call that blocks others (`ppoll`, `sigwait`), waits for
+//! a child of `vfork`, or a handler lets its own signal through (`SA_NODEFER`), a thread is taken to be busy, and keeps
+//! its current pools.
 //!
 //! # What costs what
 //!
