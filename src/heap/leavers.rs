@@ -10,7 +10,7 @@ use crate::os;
 use crate::sync::{AtomicU32, Ordering};
 
 /// Naps of one wait. (A schedule that is explored has no time.)
-const NAPS: usize = if cfg!(shuttle) { 2 } else { 20 };
+const NAPS: usize = if cfg!(shuttle) { 1 } else { 20 };
 
 /// See the module. Words that several threads write without order: a wait more or less does no harm.
 pub(crate) struct Leavers {

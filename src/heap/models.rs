@@ -266,7 +266,7 @@ fn a_list_is_taken_from_a_sleeper_that_wakes() {
 /// chunks are gathered at most.
 #[test]
 fn what_a_sleeper_gathered_is_taken() {
-    explore("gathered", 8000, |world| {
+    explore("gathered", 4000, |world| {
         let sleeper = spawn(world, false, |world| {
             for _ in 0..6 {
                 (0..2).filter_map(|_| world.receive()).for_each(|block| world.free(block));
@@ -323,7 +323,7 @@ fn pools_are_handed_over_by_owners_and_for_sleepers() {
 /// doubt, the second announces the pool.
 #[test]
 fn doubt_against_an_announcement() {
-    explore("doubt", 4000, |world| {
+    explore("doubt", 2000, |world| {
         let mut blocks: Vec<_> = (0..16).filter_map(|_| world.allocate(1024)).collect();
         blocks.drain(2..).for_each(|block| world.free(block));
         blocks.into_iter().for_each(|block| world.send(block));

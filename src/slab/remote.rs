@@ -68,7 +68,7 @@ impl Remote {
                 | (now as u64) << COUNT_SHIFT
                 | (offset as u64 / 8 + 1);
             // Release: publishes the links (and the caller's last use of the chunks) to whoever takes the list. SeqCst:
-            // comes before the caller's look whether the heap is in doubt, see `heap::doubt`.
+            // comes before the caller's look whether the pool is in doubt, see `heap::doubt`.
             match self.0.compare_exchange_weak(old, new, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return tells,
                 Err(seen) => old = seen,
