@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicPtr;
 use crate::class::{Class, UNIT, UNIT_SHIFT};
 use crate::config::{Config, Settled};
 use crate::hardened;
+use crate::heap::pace::Look;
 use crate::heap::shared::Shared;
 use crate::heap::{recover, registry, stats};
 use crate::info::{Info, SlabUsage};
@@ -172,7 +173,7 @@ impl Arena {
         let Some(shared) = self.known() else { return 0 };
         recover::run(shared, None);
         // Until nobody is met.
-        shared.leavers.wait(|| {
+        shared.leavers.wait(Look::Sure, || {
             recover::run(shared, None);
             None::<()>
         });

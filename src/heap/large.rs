@@ -70,7 +70,7 @@ fn take(shared: &Shared, size: usize, align: usize, look: Look) -> Option<Span> 
             recover::run(shared, None);
             shared.take_large(units, align)
         };
-        let found = again().or_else(|| if look == Look::Sure { shared.leavers.wait(again) } else { None });
+        let found = again().or_else(|| shared.leavers.wait(look, again));
         shared.pace.looked(found.is_some());
         found
     })

@@ -6,6 +6,7 @@
 //! again. Whether they are about to end or have much to do yet, nobody can tell: waits in vain are not repeated until
 //! another thread has come.
 
+use super::pace::Look;
 use crate::os;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -47,11 +48,12 @@ impl Leavers {
         self.met.load(Ordering::Relaxed) != 0
     }
 
-    /// Has `look` look for parked memory again, after a nap each time, until it yields something or meets nobody who
-    /// runs; for some milliseconds at most. The caller holds no lock, and has looked already.
-    pub(crate) fn wait<T>(&self, look: impl Fn() -> Option<T>) -> Option<T> {
+    /// Has `again` look for parked memory again, after a nap each time, until it yields something or meets nobody who
+    /// runs; for some milliseconds at most, and not for a request that the system may serve. The caller holds no lock,
+    /// and has looked already.
+    pub(crate) fn wait<T>(&self, look: Look, again: impl Fn() -> Option<T>) -> Option<T> {
         let came = self.came.load(Ordering::Relaxed);
-        if self.vain.load(Ordering::Relaxed) == came {
+        if look == Look::Paced || self.vain.load(Ordering::Relaxed) == came {
             return None;
         }
         for _ in 0..NAPS {
@@ -59,7 +61,7 @@ impl Leavers {
                 return None;
             }
             os::nap();
-            let found = look();
+            let found = again();
             if found.is_some() {
                 return found;
             }
@@ -82,22 +84,24 @@ mod tests {
             None::<()>
         };
         leavers.come();
-        leavers.wait(look);
+        leavers.wait(Look::Sure, look);
         assert_eq!(looks.get(), 0, "nobody was met");
         leavers.meet();
-        leavers.wait(look);
+        leavers.wait(Look::Paced, look);
+        assert_eq!(looks.get(), 0, "the system may serve it");
+        leavers.wait(Look::Sure, look);
         assert_eq!(looks.replace(0), NAPS);
-        leavers.wait(look);
+        leavers.wait(Look::Sure, look);
         assert_eq!(looks.get(), 0, "nobody came since");
         leavers.come();
-        leavers.wait(|| {
+        leavers.wait(Look::Sure, || {
             look();
             leavers.look();
             None::<()>
         });
         assert_eq!(looks.replace(0), 1, "nobody was met again");
         leavers.meet();
-        assert_eq!(leavers.wait(|| Some(7)), Some(7));
-        assert_eq!(leavers.wait(|| Some(8)), Some(8), "it was not in vain");
+        assert_eq!(leavers.wait(Look::Sure, || Some(7)), Some(7));
+        assert_eq!(leavers.wait(Look::Sure, || Some(8)), Some(8), "it was not in vain");
     }
 }

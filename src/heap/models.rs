@@ -334,9 +334,10 @@ fn doubt_against_an_announcement() {
             spawn(world, false, |world| {
                 let address = world.receive().expect("two were sent").ptr.as_ptr().addr();
                 world.live.lock().expect("no panic").remove(&address);
-                let map = world.arena.known().expect("used").map();
+                let shared = world.arena.known().expect("used");
+                let map = shared.map();
                 let (_, pool) = map.unit_of(address).and_then(|unit| map.pool_of(map.tag(unit))).expect("a chunk");
-                outbox::send_one(world.arena.known().expect("used"), pool, address);
+                outbox::send_one(shared, pool, address);
             })
         });
         let own = thread::find(shared).and_then(Slot::of);

@@ -93,6 +93,7 @@ pub(super) fn look_at_doubtful(shared: &Shared, own: Option<&Slot>) {
     doubt::take_each(shared.map(), units, |unit| look_at(shared, unit, own));
 }
 
+/// Looks at a pool that was in doubt. It stays so where it may become empty and nothing tell.
 fn look_at(shared: &Shared, unit: usize, own: Option<&Slot>) {
     let map = shared.map();
     let owner = || map.pool_of(map.tag(unit)).filter(|&(_, first)| first == unit).map(|(owner, _)| owner);
@@ -104,7 +105,7 @@ fn look_at(shared: &Shared, unit: usize, own: Option<&Slot>) {
         Some(now) if now == found => {
             Pool::at(map, unit).standing() == Standing::Current
                 || slot.is_spare(unit)
-                || settle(shared, slot, unit, is_same(own, slot) || slot.local().is_none())
+                || retire_or_refresh(shared, slot, unit, is_same(own, slot) || slot.local().is_none())
         }
         moved => moved.is_none(),
     };
@@ -117,14 +118,14 @@ fn look_at(shared: &Shared, unit: usize, own: Option<&Slot>) {
 pub(crate) fn retire_empty(shared: &Shared, slot: &Slot) {
     for class in Class::all() {
         for unit in slot.listed(shared, class) {
-            settle(shared, slot, unit, true);
+            retire_or_refresh(shared, slot, unit, true);
         }
     }
 }
 
 /// Gives back a listed pool that is empty. The heap is locked. Where the caller `owns` it, or nobody does, one with
 /// returned chunks becomes available, and will tell; otherwise it is doubtful whether it does, and this is `false`.
-fn settle(shared: &Shared, slot: &Slot, unit: usize, owns: bool) -> bool {
+fn retire_or_refresh(shared: &Shared, slot: &Slot, unit: usize, owns: bool) -> bool {
     let pool = Pool::at(shared.map(), unit);
     // Asked in this order: who returns the last chunk announces the pool with it.
     let (empty, remote) = (pool.is_empty(), pool.remote());

@@ -93,13 +93,11 @@ fn from_full(shared: &Shared, class: Class, look: Look, attempt: impl Fn() -> Op
     if shared.pace.skips(look) {
         return None;
     }
-    let leavers = || {
-        shared.leavers.wait(|| {
-            recover::run(shared, Some(class));
-            attempt()
-        })
+    let again = || {
+        recover::run(shared, Some(class));
+        attempt()
     };
-    let found = from_parked(shared, class, attempt).or_else(|| if look == Look::Sure { leavers() } else { None });
+    let found = from_parked(shared, class, attempt).or_else(|| shared.leavers.wait(look, again));
     shared.pace.looked(found.is_some());
     found
 }
