@@ -118,10 +118,10 @@
 //! to its pools before. Who needs such a pool inherits it. Where threads run that have lists they have no use for, the
 //! caller sleeps for some moments, a few milliseconds at most, and looks again: they may be about to end, as after a
 //! `std::thread::scope` (waits in vain are not repeated until another thread has come). Then what
-//! [`Config::on_exhausted`] says happens. Where the kernel does not tell (no file descriptor is left, no `/proc`), where
-//! the thread blocks a signal that has a handler or sleeps in a call that blocks others (`ppoll`, `sigwait`), waits for
-//! a child of `vfork`, or a handler lets its own signal through (`SA_NODEFER`), a thread is taken to be busy, and keeps
-//! its current pools.
+//! [`Config::on_exhausted`] says happens. Where the kernel does not tell (no file descriptor is left, no `/proc`),
+//! where the thread blocks a signal that has a handler or sleeps in a call that blocks others (`ppoll`, `sigwait`),
+//! waits for a child of `vfork`, or a handler lets its own signal through (`SA_NODEFER`), a thread is taken to be busy,
+//! and keeps its current pools.
 //!
 //! # What costs what
 //!
