@@ -8,9 +8,8 @@ use super::keeper::Keeper;
 use super::leavers::Leavers;
 use super::pace::Pace;
 use super::slot::{SLOT, Slot};
-use crate::class::{Class, MAX_ALIGN, UNIT, UNIT_SHIFT};
+use crate::class::{Class, MAX_ALIGN, UNIT};
 use crate::lock::{Guard, Lock};
-use crate::os;
 use crate::slab::pool::Pool;
 use crate::span::huge::Huge;
 use crate::span::map::Map;
@@ -58,6 +57,8 @@ pub(crate) struct Shared {
     departed: AtomicU32,
     space_lock: Lock,
     space: UnsafeCell<Space>,
+    /// Copy of [`Space::free_units`], read without the lock as a hint.
+    free: AtomicUsize,
     /// Units of pools that are carved to their end: memory in full use, or near it.
     filled: AtomicUsize,
     /// Bytes with the system allocator.
@@ -78,7 +79,7 @@ impl Shared {
     ) -> Option<NonNull<Shared>> {
         static UIDS: AtomicU64 = AtomicU64::new(1);
         crate::checks::key::draw();
-        let map = reserve_map(capacity, least)?;
+        let map = Map::reserve_granted(capacity, least, size_of::<Shared>(), SLOT)?;
         let shared = map.head().cast::<Shared>();
         // SAFETY: the map keeps room for a `Shared`, page-aligned, committed, and not yet known to anybody else.
         unsafe {
@@ -100,6 +101,7 @@ impl Shared {
                 departed: AtomicU32::new(0),
                 space_lock: Lock::new(),
                 space: UnsafeCell::new(Space::new(&map, huge)),
+                free: AtomicUsize::new(map.units()),
                 filled: AtomicUsize::new(0),
                 system: AtomicUsize::new(0),
             });
@@ -284,7 +286,17 @@ impl Shared {
     pub(crate) fn with_space<T>(&self, work: impl FnOnce(&mut Space) -> T) -> T {
         let _held = self.space_lock.lock();
         // SAFETY: the lock is held, and `work` does not come back here.
-        work(unsafe { &mut *self.space.get() })
+        let space = unsafe { &mut *self.space.get() };
+        let result = work(space);
+        // Relaxed: a hint.
+        self.free.store(space.free_units(), Ordering::Relaxed);
+        result
+    }
+
+    /// Units that nobody holds or keeps; a hint.
+    pub(crate) fn free(&self) -> usize {
+        // Relaxed: a hint.
+        self.free.load(Ordering::Relaxed)
     }
 
     /// Bytes of metadata in use.
@@ -370,28 +382,6 @@ impl Shared {
             Some(slot)
         })
     }
-}
-
-/// Reserves what the OS grants: the capacity, or three quarters of the largest size tried that it would grant, so that
-/// stacks and libraries still find room.
-fn reserve_map(capacity: usize, least: usize) -> Option<Map> {
-    let granule = os::page_size().max(UNIT);
-    let round = |bytes: usize| (bytes / granule * granule) >> UNIT_SHIFT;
-    let reserve = |bytes: usize| Map::reserve(round(bytes), size_of::<Shared>(), SLOT);
-    if let Some(map) = reserve(capacity) {
-        return Some(map);
-    }
-    let mut bytes = capacity;
-    while bytes > least {
-        bytes = (bytes - bytes / 8).max(least);
-        if let Some(map) = reserve(bytes) {
-            let modest = (bytes - bytes / 4).max(least);
-            // SAFETY: nobody has seen the map.
-            unsafe { map.release() };
-            return reserve(modest);
-        }
-    }
-    None
 }
 
 const _: () = assert!(MAX_ALIGN.is_multiple_of(UNIT));

@@ -10,6 +10,8 @@ const COLOURS_REPEAT: usize = 4096;
 const LONG: usize = 32 << 10;
 /// Doublings after which every pool is full-grown.
 const MOST_DOUBLINGS: u32 = 7;
+/// A pool takes one of so many parts of the arena's free memory at most.
+const SHARE: usize = 64;
 
 /// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end;
 /// of coloured chunks one fewer.
@@ -61,15 +63,15 @@ impl Class {
         if natural > UNIT { natural } else { UNIT }
     }
 
-    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of `arena_units`. `churns`:
-    /// its pools of the class come and go.
+    /// Units of the next pool for a heap that holds `held` pools of this class, in an arena of which `free` units are
+    /// free. `churns`: its pools of the class come and go.
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start
-    /// with two chunks or one unit, double with use, and take no more than 1/16 of the arena unless one chunk needs it.
-    /// What does not fit another chunk is not taken. Of long chunks, of which many programs have one or two of each
-    /// length, the first two pools have one chunk, and the others half as many as usual, unless many pools were
-    /// emptied.
-    pub(crate) fn pool_units(self, held: u32, churns: bool, arena_units: usize) -> usize {
+    /// with two chunks or one unit, double with use, and take no more than a small share of what is free unless one
+    /// chunk needs it: the newest pool of each slab is half empty when the arena is full. What does not fit another
+    /// chunk is not taken. Of long chunks, of which many programs have one or two of each length, the first two pools
+    /// have one chunk, and the others half as many as usual, unless many pools were emptied.
+    pub(crate) fn pool_units(self, held: u32, churns: bool, free: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
         let doublings = match held {
             _ if self.size() <= LONG || churns => held + 1,
@@ -78,7 +80,7 @@ impl Class {
         };
         let doublings = doublings.min(MOST_DOUBLINGS);
         let wanted = (self.size() << doublings).div_ceil(UNIT).max((1 << doublings) / 2);
-        self.whole_units(wanted.min(full).min(arena_units / 16))
+        self.whole_units(wanted.min(full).min(free / SHARE))
     }
 
     /// Units of a pool of about half as many: where no span is as long as that.
@@ -160,6 +162,13 @@ mod tests {
         assert_eq!(chunks(40 << 10, false), [1, 1, 4, 8, 16, 16]);
         assert_eq!(chunks(40 << 10, true), [2, 4, 8, 16, 16, 16]);
         assert_eq!(chunks(112 << 10, false), [1, 1, 4, 8, 10, 10]);
+    }
+
+    #[test]
+    fn pools_are_short_where_little_is_free() {
+        let units = |size: usize, free| Class::of(size).unwrap().pool_units(40, false, free);
+        assert_eq!([0, 63, 64, 255, 256, 1023, 1024].map(|free| units(1 << 10, free)), [1, 1, 1, 3, 4, 4, 4]);
+        assert_eq!([0, 1023, 64 * 60, 1 << 20].map(|free| units(80 << 10, free)), [5, 15, 60, 65]);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Plan {
 impl Map {
     /// Reserves address space for `units` and their metadata, with room for `head` bytes at the start and heap slots
     /// of `slot` bytes, and commits the metadata.
-    pub(crate) fn reserve(units: usize, head: usize, slot: usize) -> Option<Map> {
+    fn reserve(units: usize, head: usize, slot: usize) -> Option<Map> {
         debug_assert!(slot.is_multiple_of(RECORD));
         let plan = Plan::new(units, head, slot);
         let page = os::page_size();
@@ -117,6 +117,27 @@ impl Map {
             base,
             units,
         })
+    }
+
+    /// As [`Map::reserve`], as much as the OS grants: units for `capacity` bytes, or for three quarters of the largest
+    /// size tried that it would grant, so that stacks and libraries still find room. `None`: not even for `least`.
+    pub(crate) fn reserve_granted(capacity: usize, least: usize, head: usize, slot: usize) -> Option<Map> {
+        let granule = os::page_size().max(UNIT);
+        let reserve = |bytes: usize| Map::reserve((bytes / granule * granule) >> UNIT_SHIFT, head, slot);
+        if let Some(map) = reserve(capacity) {
+            return Some(map);
+        }
+        let mut bytes = capacity;
+        while bytes > least {
+            bytes = (bytes - bytes / 8).max(least);
+            if let Some(map) = reserve(bytes) {
+                let modest = (bytes - bytes / 4).max(least);
+                // SAFETY: nobody has seen the map.
+                unsafe { map.release() };
+                return reserve(modest);
+            }
+        }
+        None
     }
 
     /// Gives everything back, metadata included.
