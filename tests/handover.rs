@@ -178,7 +178,7 @@ fn what_comes_back_while_its_owner_is_looked_at_is_found() {
 }
 
 fn come_back_while_asked(after: Duration) {
-    let arena = bounded(4 * MIB);
+    let arena = bounded(20 * MIB);
     let returned = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (arena, returned) = (&arena, &returned);

@@ -113,6 +113,7 @@ pub(crate) fn relocate(shared: &Shared, block: usize, bytes: usize, wanted: usiz
     let old_units = map.record(old).units.get() as usize;
     let moves = whole >= MOVE_FROM && (span.unit * UNIT < MOVE_BELOW || whole >= MOVE_ALWAYS);
     let moves = moves && whole <= old_units * UNIT && span.stale_end == span.unit;
+    let moves = moves && (block | target as usize).is_multiple_of(os::page_size());
     // SAFETY: both spans are whole, committed, disjoint and in our hands alone.
     let moved = moves && unsafe { os::move_pages(block as *mut u8, target, whole) };
     if !moves {

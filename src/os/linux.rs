@@ -150,6 +150,16 @@ pub(crate) fn thread_is_gone(thread: u32) -> bool {
     }
 }
 
+/// Address of a thread's list of robust locks, which the C library tells the kernel; thread 0 is the calling one.
+/// `None`: the kernel does not say.
+pub(crate) fn robust_list(thread: u32) -> Option<usize> {
+    let _errno = KeepErrno::new();
+    let (mut head, mut bytes) = (0_usize, 0_usize);
+    // SAFETY: the kernel writes two words.
+    let asked = unsafe { libc::syscall(libc::SYS_get_robust_list, thread, &raw mut head, &raw mut bytes) };
+    (asked == 0).then_some(head)
+}
+
 /// Sleeps while the word holds `expected`; may return early.
 pub(crate) fn futex_wait(word: &AtomicU32, expected: u32) {
     let _errno = KeepErrno::new();

@@ -76,6 +76,10 @@ pub(crate) fn thread_is_gone(thread: u32) -> bool {
     states(|states| states.get(thread as usize - 1).is_some_and(|&(state, _)| state == State::Gone))
 }
 
+pub(crate) fn robust_list(_thread: u32) -> Option<usize> {
+    None
+}
+
 /// No thread is interrupted by a signal.
 pub(crate) fn seems_asleep(thread: u32) -> bool {
     is_asleep(thread)
