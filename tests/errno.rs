@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 
 use arenal::{Arena, Config, Exhausted};
@@ -60,6 +63,56 @@ fn frees_of_a_thread_that_does_nothing_else() {
         });
         receiver.into_iter().for_each(|block| block.free(&arena));
         owner.join().expect("errno survives");
+    });
+}
+
+/// A thread's first use of the arena may be a free, and the C library may have no memory at hand to note that the thread
+/// is to tell of its end.
+#[test]
+fn a_free_that_attaches_its_thread() {
+    struct Freer {
+        arena: Arena,
+        block: Cell<Option<Block>>,
+        limited: AtomicBool,
+        done: AtomicBool,
+    }
+    // Not one of the standard library's threads, for these allocate before.
+    extern "C" fn frees(freer: *mut c_void) -> *mut c_void {
+        // SAFETY: the test's, which waits for this thread.
+        let freer = unsafe { &*freer.cast::<Freer>() };
+        while !freer.limited.load(Ordering::SeqCst) {}
+        let block = freer.block.take().expect("a block");
+        keeps_errno("a thread's first free", || block.free(&freer.arena));
+        freer.done.store(true, Ordering::SeqCst);
+        std::ptr::null_mut()
+    }
+    fn limit(bytes: u64) {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: a valid limit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    }
+    // In a process of its own, whose limit on address space comes down.
+    common::in_child("a_free_that_attaches_its_thread", || {
+        // Each thread has room for the values of 32 keys, and those of others are allocated.
+        for _ in 0..40 {
+            let mut key = 0;
+            // SAFETY: `key` is writable.
+            assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, None) }, 0);
+        }
+        let arena = bounded(64 * MIB);
+        let block = Cell::new(Block::new(&arena, layout(64, 8), 1));
+        let freer = Freer { arena, block, limited: AtomicBool::new(false), done: AtomicBool::new(false) };
+        // SAFETY: the thread is joined before its argument ends.
+        unsafe {
+            let mut thread = std::mem::zeroed();
+            let argument = (&raw const freer).cast_mut().cast();
+            assert_eq!(libc::pthread_create(&raw mut thread, std::ptr::null(), frees, argument), 0);
+            limit(MIB as u64);
+            freer.limited.store(true, Ordering::SeqCst);
+            while !freer.done.load(Ordering::SeqCst) {}
+            limit(libc::RLIM_INFINITY);
+            libc::pthread_join(thread, std::ptr::null_mut());
+        }
     });
 }
 

@@ -99,3 +99,30 @@ fn an_arena_that_a_handler_uses_first() {
         common::verify(&SECOND);
     });
 }
+
+/// Another thread forks while the first arena of the process comes.
+#[test]
+fn a_fork_while_the_first_arena_comes() {
+    common::in_child("a_fork_while_the_first_arena_comes", || {
+        for trial in 0..common::scaled(200) {
+            in_fork(|| {
+                let begins = AtomicBool::new(false);
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        let arena = Arena::new(64 * MIB);
+                        begins.store(true, Ordering::SeqCst);
+                        Block::new(&arena, layout(64, 8), 1).expect("memory").free(&arena);
+                    });
+                    while !begins.load(Ordering::SeqCst) {}
+                    (0..trial * 7919 % 20_000).for_each(|_| std::hint::spin_loop());
+                    in_fork(|| {
+                        // SAFETY: no requirements.
+                        unsafe { libc::alarm(2) };
+                        let arena = Arena::new(64 * MIB);
+                        Block::new(&arena, layout(64, 8), 1).expect("memory").free(&arena);
+                    });
+                });
+            });
+        }
+    });
+}

@@ -13,6 +13,9 @@ use crate::slab::chunk;
 use crate::slab::pool::{Pool, Standing};
 use crate::sync::Ordering;
 
+/// Owners of a pool that are looked up, where it goes from one to the next meanwhile.
+const OWNERS: usize = 4;
+
 /// Returns whether memory may have come back. `wanted` is the slab that the caller runs out of: its own list stays.
 #[cold]
 #[inline(never)]
@@ -97,21 +100,24 @@ pub(super) fn look_at_doubtful(shared: &Shared, own: Option<&Slot>) {
 fn look_at(shared: &Shared, unit: usize, own: Option<&Slot>) {
     let map = shared.map();
     let owner = || map.pool_of(map.tag(unit)).filter(|&(_, first)| first == unit).map(|(owner, _)| owner);
-    let Some(found) = owner() else { return };
-    let slot = shared.slot(found);
-    let _held = slot.lock.lock();
-    let settled = match owner() {
-        // What is current its owner looks at when its list has ended; spares are known to be empty.
-        Some(now) if now == found => {
-            Pool::at(map, unit).standing() == Standing::Current
-                || slot.is_spare(unit)
-                || retire_or_refresh(shared, slot, unit, is_same(own, slot) || slot.local().is_none())
+    for _ in 0..OWNERS {
+        let Some(found) = owner() else { return };
+        let slot = shared.slot(found);
+        let _held = slot.lock.lock();
+        if owner() != Some(found) {
+            // Another asker may have tagged it for a moment, in vain.
+            continue;
         }
-        moved => moved.is_none(),
-    };
-    if !settled {
-        doubt::raise(map, unit);
+        // What is current its owner looks at when its list has ended; spares are known to be empty.
+        if Pool::at(map, unit).standing() == Standing::Current
+            || slot.is_spare(unit)
+            || retire_or_refresh(shared, slot, unit, is_same(own, slot) || slot.local().is_none())
+        {
+            return;
+        }
+        break;
     }
+    doubt::raise(map, unit);
 }
 
 /// Gives back all listed pools that are empty. By the owner, or for a heap without one; it is locked.

@@ -25,6 +25,8 @@ pub(crate) fn enter(
     make: impl FnOnce(bool) -> Option<NonNull<Shared>>,
     publish: impl FnOnce(NonNull<Shared>),
 ) -> Option<NonNull<Shared>> {
+    // Before the lock is taken: a fork would leave it behind in the child. And outside of it, for it may allocate.
+    os::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
     let made = {
         let _held = LOCK.lock();
         if let Some(shared) = existing() {
@@ -47,8 +49,6 @@ pub(crate) fn enter(
         publish(shared);
         shared
     };
-    // Outside of the lock, for it may allocate.
-    os::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
     Some(made)
 }
 

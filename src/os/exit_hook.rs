@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 
+use super::KeepErrno;
 use crate::sync::{AtomicU32, Ordering};
 
 /// The process's key + 1; 0: none yet; [`GONE`]: no more.
@@ -19,6 +20,7 @@ pub(crate) fn exit_hook(run: extern "C" fn(*mut c_void)) -> Option<ExitHook> {
     if known != 0 {
         return ExitHook::of(known);
     }
+    let _errno = KeepErrno::new();
     let mut key = 0;
     // SAFETY: `key` is writable, and the destructor has the C calling convention.
     if unsafe { libc::pthread_key_create(&mut key, Some(run)) } != 0 {
@@ -41,6 +43,7 @@ impl ExitHook {
 
     /// For the calling thread; may allocate. `false`: there is no memory for it.
     pub(crate) fn arm(self) -> bool {
+        let _errno = KeepErrno::new();
         // SAFETY: the key exists; its value only has to be non-null.
         unsafe { libc::pthread_setspecific(self.0, core::ptr::dangling::<u8>().cast()) == 0 }
     }
