@@ -80,7 +80,9 @@ fn a_free_that_attaches_its_thread() {
     extern "C" fn frees(freer: *mut c_void) -> *mut c_void {
         // SAFETY: the test's, which waits for this thread.
         let freer = unsafe { &*freer.cast::<Freer>() };
-        while !freer.limited.load(Ordering::SeqCst) {}
+        while !freer.limited.load(Ordering::SeqCst) {
+            std::hint::spin_loop();
+        }
         let block = freer.block.take().expect("a block");
         keeps_errno("a thread's first free", || block.free(&freer.arena));
         freer.done.store(true, Ordering::SeqCst);
@@ -109,7 +111,9 @@ fn a_free_that_attaches_its_thread() {
             assert_eq!(libc::pthread_create(&raw mut thread, std::ptr::null(), frees, argument), 0);
             limit(MIB as u64);
             freer.limited.store(true, Ordering::SeqCst);
-            while !freer.done.load(Ordering::SeqCst) {}
+            while !freer.done.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
             limit(libc::RLIM_INFINITY);
             libc::pthread_join(thread, std::ptr::null_mut());
         }

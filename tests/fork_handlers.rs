@@ -113,7 +113,9 @@ fn a_fork_while_the_first_arena_comes() {
                         begins.store(true, Ordering::SeqCst);
                         Block::new(&arena, layout(64, 8), 1).expect("memory").free(&arena);
                     });
-                    while !begins.load(Ordering::SeqCst) {}
+                    while !begins.load(Ordering::SeqCst) {
+                        std::hint::spin_loop();
+                    }
                     (0..trial * 7919 % 20_000).for_each(|_| std::hint::spin_loop());
                     in_fork(|| {
                         // SAFETY: no requirements.
