@@ -13,6 +13,9 @@ const MOST_DOUBLINGS: u32 = 7;
 /// A pool takes one of so many parts of the arena's free memory at most.
 const SHARE: usize = 64;
 
+/// A slab with so many pools is one of few that fill the arena.
+const MANY: u32 = 16;
+
 /// Units of a full-grown pool by class: at least eight chunks, 16 of up to 64 KiB, with little left over at their end;
 /// of coloured chunks one fewer.
 const POOL_UNITS: [u8; CLASSES] = {
@@ -51,6 +54,22 @@ const fn best_units(size: usize) -> u8 {
     best as u8
 }
 
+/// Units of the shortest pool by class with at most 3.2 % left over at its end.
+const TIDY_UNITS: [u8; CLASSES] = {
+    let mut table = [0; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        let size = Class::from_index(class).size();
+        let mut units = size.div_ceil(UNIT);
+        while units * UNIT % size * 31 > units * UNIT {
+            units += 1;
+        }
+        table[class] = units as u8;
+        class += 1;
+    }
+    table
+};
+
 impl Class {
     /// The class as which pools of this one are shaped in an arena of so many units.
     pub(crate) const fn shape(self, arena_units: usize) -> Class {
@@ -67,10 +86,11 @@ impl Class {
     /// free. `churns`: its pools of the class come and go.
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start
-    /// with two chunks or one unit, double with use, and take no more than a small share of what is free unless one
-    /// chunk needs it: the newest pool of each slab is half empty when the arena is full. What does not fit another
-    /// chunk is not taken. Of long chunks, of which many programs have one or two of each length, the first two pools
-    /// have one chunk, and the others half as many as usual, unless many pools were emptied.
+    /// with two chunks or one unit, double with use, and take no more than a small share of what is free, for the newest
+    /// pool of each slab is half empty when the arena is full; but where a slab has many, not so little that much would
+    /// be left over at their ends. What does not fit another chunk is not taken. Of long chunks, of which many programs
+    /// have one or two of each length, the first two pools have one chunk, and the others half as many as usual, unless
+    /// many pools were emptied.
     pub(crate) fn pool_units(self, held: u32, churns: bool, free: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
         let doublings = match held {
@@ -80,7 +100,9 @@ impl Class {
         };
         let doublings = doublings.min(MOST_DOUBLINGS);
         let wanted = (self.size() << doublings).div_ceil(UNIT).max((1 << doublings) / 2);
-        self.whole_units(wanted.min(full).min(free / SHARE))
+        let tidy = if held < MANY { 1 } else { TIDY_UNITS[self.index()] as usize };
+        let most = (free / SHARE).max(tidy) / tidy * tidy;
+        self.whole_units(wanted.min(full).min(most))
     }
 
     /// Units of a pool of about half as many: where no span is as long as that.
@@ -136,7 +158,7 @@ const _: () = {
         let units = POOL_UNITS[class] as usize;
         assert!(units * UNIT >= size && units <= MAX_POOL_UNITS);
         // At most 3.2 % of a full-grown pool lies behind its last chunk, if that is not coloured.
-        assert!(units * UNIT % size * 31 <= units * UNIT);
+        assert!(units * UNIT % size * 31 <= units * UNIT && TIDY_UNITS[class] as usize <= units);
         let spaced = Class::from_index(class).spaced(units);
         assert!(spaced.chunks_in(units) + 1 >= units * UNIT / size);
         class += 1;
@@ -166,9 +188,12 @@ mod tests {
 
     #[test]
     fn pools_are_short_where_little_is_free() {
-        let units = |size: usize, free| Class::of(size).unwrap().pool_units(40, false, free);
-        assert_eq!([0, 63, 64, 255, 256, 1023, 1024].map(|free| units(1 << 10, free)), [1, 1, 1, 3, 4, 4, 4]);
-        assert_eq!([0, 1023, 64 * 60, 1 << 20].map(|free| units(80 << 10, free)), [5, 15, 60, 65]);
+        let units = |size: usize, held, free| Class::of(size).unwrap().pool_units(held, false, free);
+        assert_eq!([0, 63, 64, 255, 256, 1023].map(|free| units(1 << 10, 40, free)), [1, 1, 1, 3, 4, 4]);
+        assert_eq!([0, 1023, 64 * 60, 1 << 20].map(|free| units(80 << 10, 40, free)), [5, 15, 60, 65]);
+        // One chunk in 48 KiB, or four in 144.
+        assert_eq!([MANY - 1, MANY].map(|held| units(36 << 10, held, 256)), [3, 9]);
+        assert_eq!([MANY - 1, MANY].map(|held| units(36 << 10, held, 64 * 17)), [16, 9]);
     }
 
     #[test]
