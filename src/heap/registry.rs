@@ -27,29 +27,26 @@ pub(crate) fn enter(
 ) -> Option<NonNull<Shared>> {
     // Before the lock is taken: a fork would leave it behind in the child. And outside of it, for it may allocate.
     os::at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
-    let made = {
-        let _held = LOCK.lock();
-        if let Some(shared) = existing() {
-            return Some(shared);
-        }
-        // Relaxed: under the lock.
-        let primary = wants_primary && !HAS_PRIMARY.load(Ordering::Relaxed);
-        let shared = make(primary)?;
-        if primary {
-            HAS_PRIMARY.store(true, Ordering::Relaxed);
-        }
-        // SAFETY: just made, and it lives until `leave`.
-        let made = unsafe { shared.as_ref() };
-        // By a fork handler of the program's, after `before_fork`: locked as all others are until the fork is over.
-        if Fork::is_callers() {
-            made.lock_for_fork();
-        }
-        made.next.store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
-        FIRST.store(shared.as_ptr() as usize, Ordering::Relaxed);
-        publish(shared);
-        shared
-    };
-    Some(made)
+    let _held = LOCK.lock();
+    if let Some(shared) = existing() {
+        return Some(shared);
+    }
+    // Relaxed: under the lock.
+    let primary = wants_primary && !HAS_PRIMARY.load(Ordering::Relaxed);
+    let shared = make(primary)?;
+    if primary {
+        HAS_PRIMARY.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: just made, and it lives until `leave`.
+    let made = unsafe { shared.as_ref() };
+    // By a fork handler of the program's, after `before_fork`: locked as all others are until the fork is over.
+    if Fork::is_callers() {
+        made.lock_for_fork();
+    }
+    made.next.store(FIRST.load(Ordering::Relaxed), Ordering::Relaxed);
+    FIRST.store(shared.as_ptr() as usize, Ordering::Relaxed);
+    publish(shared);
+    Some(shared)
 }
 
 /// Takes an arena from the registry and from its threads; none will find it afterwards. Under the lock, for a thread

@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     space_lock: Lock,
     space: UnsafeCell<Space>,
     /// Copy of [`Space::free_units`], read without the lock as a hint.
-    free: AtomicUsize,
+    free_units: AtomicUsize,
     /// Units of pools that are carved to their end: memory in full use, or near it.
     filled: AtomicUsize,
     /// Bytes with the system allocator.
@@ -101,7 +101,7 @@ impl Shared {
                 departed: AtomicU32::new(0),
                 space_lock: Lock::new(),
                 space: UnsafeCell::new(Space::new(&map, huge)),
-                free: AtomicUsize::new(map.units()),
+                free_units: AtomicUsize::new(map.units()),
                 filled: AtomicUsize::new(0),
                 system: AtomicUsize::new(0),
             });
@@ -289,14 +289,14 @@ impl Shared {
         let space = unsafe { &mut *self.space.get() };
         let result = work(space);
         // Relaxed: a hint.
-        self.free.store(space.free_units(), Ordering::Relaxed);
+        self.free_units.store(space.free_units(), Ordering::Relaxed);
         result
     }
 
     /// Units that nobody holds or keeps; a hint.
-    pub(crate) fn free(&self) -> usize {
+    pub(crate) fn free_units(&self) -> usize {
         // Relaxed: a hint.
-        self.free.load(Ordering::Relaxed)
+        self.free_units.load(Ordering::Relaxed)
     }
 
     /// Bytes of metadata in use.

@@ -146,7 +146,7 @@ impl Slot {
         let arena_units = shared.map().units();
         let shape = class.shape(arena_units);
         let align = shape.pool_align() / UNIT;
-        let mut wanted = shape.pool_units(held, slab.churns(), shared.free());
+        let mut wanted = shape.pool_units(held, slab.churns(), shared.free_units());
         let (unit, units, stale) = loop {
             let fits = |spare: u32| spare != 0 && (spare as usize - 1).is_multiple_of(align);
             if wanted == SPARE_UNITS
