@@ -66,8 +66,8 @@ fn frees_of_a_thread_that_does_nothing_else() {
     });
 }
 
-/// A thread's first use of the arena may be a free, and the C library may have no memory at hand to note that the thread
-/// is to tell of its end.
+/// A thread's first use of the arena may be a free, and the C library may have no memory at hand to note that the
+/// thread is to tell of its end.
 #[test]
 fn a_free_that_attaches_its_thread() {
     struct Freer {

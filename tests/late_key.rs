@@ -98,8 +98,8 @@ fn in_any_round() {
     common::in_child("in_any_round", || (1..=4).for_each(first_use_in_round));
 }
 
-/// Who has been joined is dead, though its number still is a thread's for a moment. (musl does not tell the kernel where
-/// its robust locks are, and so this is not known there.)
+/// Who has been joined is dead, though its number still is a thread's for a moment. (musl does not tell the kernel
+/// where its robust locks are, and so this is not known there.)
 #[test]
 #[cfg(target_env = "gnu")]
 fn who_has_been_joined_is_dead() {

@@ -8,8 +8,8 @@ use crate::sync::Cell32;
 pub(crate) struct Owner {
     thread: Cell32,
     process: Cell32,
-    /// Whether the C library had told the kernel of the thread's list of robust locks (glibc does): the kernel forgets it
-    /// before anybody can know that the thread has ended.
+    /// Whether the C library had told the kernel of the thread's list of robust locks (glibc does): the kernel forgets
+    /// it before anybody can know that the thread has ended.
     listed: Cell32,
 }
 

@@ -86,11 +86,11 @@ impl Class {
     /// free. `churns`: its pools of the class come and go.
     ///
     /// The fair model: equal numbers of chunks expected of every slab, so that pools grow with the chunk. They start
-    /// with two chunks or one unit, double with use, and take no more than a small share of what is free, for the newest
-    /// pool of each slab is half empty when the arena is full; but where a slab has many, not so little that much would
-    /// be left over at their ends. What does not fit another chunk is not taken. Of long chunks, of which many programs
-    /// have one or two of each length, the first two pools have one chunk, and the others half as many as usual, unless
-    /// many pools were emptied.
+    /// with two chunks or one unit, double with use, and take no more than a small share of what is free, for the
+    /// newest pool of each slab is half empty when the arena is full; but where a slab has many, not so little that
+    /// much would be left over at their ends. What does not fit another chunk is not taken. Of long chunks, of which
+    /// many programs have one or two of each length, the first two pools have one chunk, and the others half as many as
+    /// usual, unless many pools were emptied.
     pub(crate) fn pool_units(self, held: u32, churns: bool, free: usize) -> usize {
         let full = POOL_UNITS[self.index()] as usize;
         let doublings = match held {

@@ -9,8 +9,8 @@ use super::{KIB, MIB, layout};
 /// The slab of [`last_of_a_pool`].
 pub const LAST: usize = 8 * KIB;
 
-/// The only chunk in use of a pool of 256 KiB, in an arena of 20 MiB that was not used before: smaller ones have shorter
-/// pools. The caller's current pool has one in use, too.
+/// The only chunk in use of a pool of 256 KiB, in an arena of 20 MiB that was not used before: smaller ones have
+/// shorter pools. The caller's current pool has one in use, too.
 pub fn last_of_a_pool(arena: &Arena) -> NonNull<u8> {
     assert!(arena.capacity() >= 20 * MIB);
     // The slab's pools lie one behind the other: 1, 2, 4, 8, 16 and 16 units, and one of the next.
