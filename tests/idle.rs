@@ -306,7 +306,7 @@ fn a_page_of_each_slab_freed_by_others() {
 
 #[test]
 fn many_chunks_of_one_slab_freed_by_others() {
-    all_freed_by_others(4 * MIB, |slab| if slab == 64 { 20_000 } else { 0 });
+    all_freed_by_others(8 * MIB, |slab| if slab == 64 { 20_000 } else { 0 });
 }
 
 /// A thread that looks for parked memory swaps an idle one's lists for a mark; woken in the middle, that one goes on
