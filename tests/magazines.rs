@@ -131,7 +131,7 @@ fn obtain(arena: &Arena, size: usize) -> Vec<Block> {
 #[test]
 fn what_a_thread_holds_ready_serves_others() {
     for sleeps in [true, false] {
-        let arena = second(32 * MIB);
+        let arena = second(64 * MIB);
         let (tells, told) = mpsc::channel();
         let runs = AtomicBool::new(true);
         std::thread::scope(|scope| {
