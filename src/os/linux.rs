@@ -191,7 +191,7 @@ pub(crate) fn abort() -> ! {
 pub(crate) fn at_fork(before: extern "C" fn(), in_parent: extern "C" fn(), in_child: extern "C" fn()) {
     static DONE: AtomicU32 = AtomicU32::new(0);
     // Relaxed: whoever comes first registers; the others need not wait for it.
-    if DONE.load(Ordering::Relaxed) == 0 && DONE.swap(1, Ordering::Relaxed) == 0 {
+    if DONE.swap(1, Ordering::Relaxed) == 0 {
         let _errno = KeepErrno::new();
         // SAFETY: the handlers live as long as the program. Without memory for it, forks of threaded programs are
         // as safe as before; nothing else depends on it.

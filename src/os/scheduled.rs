@@ -76,6 +76,7 @@ pub(crate) fn thread_is_gone(thread: u32) -> bool {
     states(|states| states.get(thread as usize - 1).is_some_and(|&(state, _)| state == State::Gone))
 }
 
+/// Threads that are explored have none.
 pub(crate) fn robust_list(_thread: u32) -> Option<usize> {
     None
 }
